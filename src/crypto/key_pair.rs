@@ -1,0 +1,148 @@
+//! The key pair that web services and game servers share. Its kind chooses the protocol that tokens,
+//! clients and servers speak: a pair of this library speaks CUTE 2.00 (PROTOCOL section 4).
+
+use super::Key;
+use super::random::{self, RandomError};
+use std::fmt;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+const PUBLIC_KEY_LABEL: &[u8; 16] = b"CUTE2 public key";
+const TOKEN_KEY_LABEL: &[u8; 16] = b"CUTE2 token key\0";
+
+/// The half that may be shown. Its first eight bytes name the pair inside tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PublicKey(pub [u8; 32]);
+
+/// The half that web services and game servers keep: 32 random bytes, then the public key again.
+/// Whoever has it can mint tokens. Wiped when dropped.
+#[derive(Clone)]
+pub struct SecretKey(pub [u8; 64]);
+
+impl Drop for SecretKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(..)")
+    }
+}
+
+/// Why a secret key can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// The second half is not the public key that belongs to the first.
+    NotAPair,
+    /// The public key beside it belongs to another secret key.
+    WrongPublicKey,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyError::NotAPair => {
+                "The secret key is damaged or of another kind: its second 32 bytes are not the public key that \
+                 belongs to the first 32. Make a pair with cn_crypto_sign_keygen; pairs made by the original \
+                 cute_net.h (CUTE 1.00) are not supported by this version."
+            }
+            KeyError::WrongPublicKey => {
+                "The public key does not belong to the secret key: use the two halves that one call of \
+                 cn_crypto_sign_keygen made."
+            }
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// Makes a pair of CUTE 2.00 from the operating system's random bytes.
+pub fn generate() -> Result<(PublicKey, SecretKey), RandomError> {
+    let seed = Zeroizing::new(random::bytes::<32>()?);
+    let public = public_half(&seed);
+    let mut secret = [0; 64];
+    for (to, from) in secret.iter_mut().zip(seed.iter().chain(&public)) {
+        *to = *from;
+    }
+    let pair = (PublicKey(public), SecretKey(secret));
+    secret.zeroize();
+    Ok(pair)
+}
+
+fn public_half(seed: &[u8; 32]) -> [u8; 32] {
+    *Key::new(*seed).derive(PUBLIC_KEY_LABEL).as_bytes()
+}
+
+/// What a secret key is used for: naming the pair in tokens, and sealing and opening them.
+#[derive(Clone, Debug)]
+pub struct TokenKey {
+    id: [u8; TokenKey::ID_SIZE],
+    key: Key,
+}
+
+impl TokenKey {
+    /// Bytes in a key id.
+    pub const ID_SIZE: usize = 8;
+
+    /// Checks that the halves of `secret` belong together, and derives the token key.
+    pub fn new(secret: &SecretKey) -> Result<TokenKey, KeyError> {
+        let (Some(seed), Some(stored)) = (secret.0.first_chunk(), secret.0.last_chunk::<32>()) else {
+            return Err(KeyError::NotAPair);
+        };
+        let public = public_half(seed);
+        if !bool::from(public.ct_eq(stored)) {
+            return Err(KeyError::NotAPair);
+        }
+        let Some(id) = public.first_chunk().copied() else { return Err(KeyError::NotAPair) };
+        Ok(TokenKey { id, key: Key::new(*seed).derive(TOKEN_KEY_LABEL) })
+    }
+
+    /// [`new`](Self::new), also checking that `public` is the other half.
+    pub fn for_pair(public: &PublicKey, secret: &SecretKey) -> Result<TokenKey, KeyError> {
+        let key = TokenKey::new(secret)?;
+        match secret.0.last_chunk::<32>() {
+            Some(stored) if *stored == public.0 => Ok(key),
+            _ => Err(KeyError::WrongPublicKey),
+        }
+    }
+
+    /// The first bytes of the public key: how a token names the pair it was sealed with.
+    pub fn id(&self) -> [u8; Self::ID_SIZE] {
+        self.id
+    }
+
+    /// The key tokens are sealed with.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_pair_is_accepted_and_unlike_any_other() {
+        let (public, secret) = generate().unwrap();
+        let key = TokenKey::for_pair(&public, &secret).unwrap();
+        assert_eq!(key.id(), public.0[..8]);
+        assert_ne!(generate().unwrap().0, public);
+        assert_ne!(key.key().as_bytes()[..], secret.0[..32]);
+    }
+
+    #[test]
+    fn halves_that_do_not_belong_together_are_refused() {
+        let (public, secret) = generate().unwrap();
+        for byte in [0, 31, 32, 63] {
+            let mut damaged = secret.clone();
+            damaged.0[byte] ^= 1;
+            assert_eq!(TokenKey::new(&damaged).unwrap_err(), KeyError::NotAPair, "byte {byte}");
+        }
+        assert_eq!(TokenKey::new(&SecretKey([0; 64])).unwrap_err(), KeyError::NotAPair);
+        let (other, _) = generate().unwrap();
+        assert_eq!(TokenKey::for_pair(&other, &secret).unwrap_err(), KeyError::WrongPublicKey);
+        assert!(TokenKey::for_pair(&public, &secret).is_ok());
+    }
+}

@@ -1,0 +1,150 @@
+//! The engine's clock: nanoseconds since a handle was made, advanced only by the `dt` a program
+//! passes to update. No part of the engine reads a clock, so a seed and a list of `dt` reproduce
+//! any run. Unix seconds are a separate input, used for the expiry of connect tokens alone.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A point on the engine's clock.
+///
+/// Arithmetic saturates: no `dt` and no time-out, however large, can overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The moment the handle was made.
+    pub const ZERO: Instant = Instant(0);
+
+    /// The moment `nanos` nanoseconds after the handle was made.
+    pub const fn from_nanos(nanos: u64) -> Instant {
+        Instant(nanos)
+    }
+
+    /// Nanoseconds since the handle was made.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// How long before `self` the moment `earlier` was; zero if it was not before.
+    pub const fn since(self, earlier: Instant) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+
+    fn add(self, duration: Duration) -> Instant {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Instant(self.0.saturating_add(nanos))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Instant;
+
+    fn sub(self, duration: Duration) -> Instant {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Instant(self.0.saturating_sub(nanos))
+    }
+}
+
+/// The longest step one update can take, about three years: what is above it is a mistake of the
+/// caller's, and must not use up the clock.
+const LONGEST_STEP: Duration = Duration::from_secs(100_000_000);
+
+/// Turns the `dt` of a program's updates into [`Instant`]s.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    now: Instant,
+}
+
+impl Clock {
+    /// The sum of all steps so far.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Advances by `dt` seconds and returns the step taken. Negative and not-a-number count as zero.
+    pub fn advance(&mut self, dt: f64) -> Duration {
+        // `as` maps NaN and negative values to zero and saturates above.
+        let step = Duration::from_nanos((dt * 1e9) as u64).min(LONGEST_STEP);
+        self.now = self.now + step;
+        step
+    }
+}
+
+/// The program's update interval: acknowledgements, probe timeouts and windows allow for it,
+/// because nothing is read or sent between two updates.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tick {
+    /// The moment of the current update.
+    pub now: Instant,
+    /// Time between the last two updates that were apart; `None` while the clock has not moved.
+    interval: Option<Duration>,
+    started: bool,
+}
+
+/// Above this an update interval is a pause, not a rhythm.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(250);
+
+impl Tick {
+    /// Notes an update at `now`.
+    pub fn advance(&mut self, now: Instant) {
+        let step = now.since(self.now);
+        if self.started && !step.is_zero() {
+            self.interval = Some(step.min(LONGEST_INTERVAL));
+        }
+        self.started = true;
+        self.now = self.now.max(now);
+    }
+
+    /// The update interval, at most 250 ms; zero while unknown.
+    pub fn interval(&self) -> Duration {
+        self.interval.unwrap_or_default()
+    }
+
+    /// True while every update so far came at the same moment: a program that passes `dt = 0`.
+    /// Nothing that waits for a timer would ever happen then.
+    pub fn stands_still(&self) -> bool {
+        self.interval.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_steps_count_as_nothing_or_the_longest_step() {
+        let mut clock = Clock::default();
+        for dt in [f64::NAN, -1.0, f64::NEG_INFINITY, -0.0, 0.0] {
+            assert_eq!(clock.advance(dt), Duration::ZERO, "{dt}");
+        }
+        assert_eq!(clock.advance(f64::INFINITY), LONGEST_STEP);
+        assert_eq!(clock.advance(1e300), LONGEST_STEP);
+        assert_eq!(clock.advance(0.25), Duration::from_millis(250));
+        assert_eq!(clock.now(), Instant::ZERO + LONGEST_STEP * 2 + Duration::from_millis(250));
+    }
+
+    #[test]
+    fn a_clock_that_never_moves_is_known_as_such() {
+        let mut tick = Tick::default();
+        for _ in 0..3 {
+            tick.advance(Instant::ZERO);
+            assert!(tick.stands_still());
+        }
+        tick.advance(Instant::ZERO + Duration::from_millis(16));
+        assert!(!tick.stands_still());
+        assert_eq!(tick.interval(), Duration::from_millis(16));
+        tick.advance(Instant::ZERO + Duration::from_secs(9));
+        assert_eq!(tick.interval(), LONGEST_INTERVAL);
+    }
+
+    #[test]
+    fn the_first_update_sets_no_interval_however_late_it_comes() {
+        let mut tick = Tick::default();
+        tick.advance(Instant::ZERO + Duration::from_secs(1000));
+        assert!(tick.stands_still());
+    }
+}
