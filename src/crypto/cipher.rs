@@ -98,6 +98,7 @@ mod portable {
     use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 
     /// RustCrypto's ChaCha20-Poly1305, which wipes its key itself.
+    #[cfg_attr(ring_cipher, allow(unreachable_pub))] // there only tests use it
     pub struct PortableCipher {
         key: ChaCha20Poly1305,
     }

@@ -207,6 +207,11 @@ impl<'a> FrameWriter<'a> {
         true
     }
 
+    /// True if a message of `length` bytes with this head still fits.
+    pub fn fits(&self, head: &MessageHead, length: usize) -> bool {
+        self.remaining() >= head.size() + length
+    }
+
     /// Bytes of a message with this head that still fit; for a fragment, rounded down to what a
     /// fragment may be.
     pub fn room_for(&self, head: &MessageHead) -> usize {
@@ -223,13 +228,11 @@ impl<'a> FrameWriter<'a> {
     /// A message or a fragment; false if it does not fit. The length is left out where the frame
     /// ends the packet.
     pub fn message(&mut self, head: &MessageHead, bytes: &[u8]) -> bool {
-        let size = head.size() + bytes.len();
-        let length_size = varint_len(bytes.len() as u64);
-        let remaining = self.remaining();
-        if remaining < size {
+        if !self.fits(head, bytes.len()) {
             return false;
         }
-        let with_length = remaining >= size + length_size;
+        let length_size = varint_len(bytes.len() as u64);
+        let with_length = self.remaining() >= head.size() + bytes.len() + length_size;
         let writer = &mut self.writer;
         let kind_at = writer.written();
         writer.u8(head.kind() | if with_length { HAS_LENGTH } else { 0 });

@@ -1,0 +1,444 @@
+//! Loss detection (RFC 9002 section 6): a packet is lost when three later ones arrived, or one did
+//! 9/8 of a round trip ago; and when nothing arrives at all, a probe asks. Timers allow for the ticks
+//! that both ends live on.
+
+use super::congestion::Congestion;
+use super::frame::Ack;
+use super::rtt::{LONGEST_DELAY, RttEstimator};
+use super::sent_packets::{PacketState, SentFrame, SentPackets};
+use crate::time::{Instant, Tick};
+use std::time::Duration;
+
+/// Packets acknowledged above one that make it lost (RFC 9002, `kPacketThreshold`).
+const PACKET_THRESHOLD: u64 = 3;
+/// The probe timeout is doubled up to here, never beyond: games rather ask once too often.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+/// What a peer's acknowledgements are expected to be held back at least.
+const LEAST_MAX_DELAY: Duration = Duration::from_millis(25);
+/// How long the largest delay that a peer reported counts.
+const DELAY_MEMORY: Duration = Duration::from_secs(10);
+/// Numbers a sender may be ahead of the largest acknowledged, so that 16 bits name it.
+pub const MAX_AHEAD: u64 = 32_768;
+/// Packets whose frames one probe sends again.
+const PROBE_PACKETS: usize = 2;
+
+/// The peer acknowledged what it cannot have received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FalseAck;
+
+/// What of a packet is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It arrived.
+    Acked,
+    /// It is lost, or doubted: what can be sent again must be.
+    Lost,
+}
+
+/// The packets of one connection that are on their way, and when to give each up.
+#[derive(Debug)]
+pub struct LossDetector {
+    /// Records of the packets.
+    pub sent: SentPackets,
+    /// The round trip.
+    pub rtt: RttEstimator,
+    /// How much may be on the way.
+    pub congestion: Congestion,
+    largest_acked: Option<u64>,
+    /// The first packet that may still be open.
+    first_open: u64,
+    loss_time: Option<Instant>,
+    /// When something that can be sent again last left.
+    last_resendable_at: Instant,
+    probes: u32,
+    /// The largest delay of an acknowledgement the peer reported lately, and when.
+    peer_delay: Duration,
+    peer_delay_at: Instant,
+    /// The program's ceiling for the resend timer (`config.resend_rate`).
+    ceiling: Duration,
+}
+
+impl LossDetector {
+    /// Starts without packets. The resend timer stays below `ceiling` where the round trip allows it.
+    pub fn new(ceiling: Duration) -> LossDetector {
+        LossDetector {
+            sent: SentPackets::default(),
+            rtt: RttEstimator::default(),
+            congestion: Congestion::default(),
+            largest_acked: None,
+            first_open: 0,
+            loss_time: None,
+            last_resendable_at: Instant::ZERO,
+            probes: 0,
+            peer_delay: Duration::ZERO,
+            peer_delay_at: Instant::ZERO,
+            ceiling,
+        }
+    }
+
+    /// The largest number the peer acknowledged.
+    pub fn largest_acked(&self) -> Option<u64> {
+        self.largest_acked
+    }
+
+    /// True if only probes may be sent until the peer acknowledges something.
+    pub fn is_too_far_ahead(&self) -> bool {
+        let oldest = self.largest_acked.map_or(0, |acked| acked + 1);
+        self.sent.next_number() - oldest >= MAX_AHEAD
+    }
+
+    /// True if `size` more bytes fit the window.
+    pub fn has_window_for(&self, size: usize) -> bool {
+        self.sent.bytes_in_flight() + size as u64 <= self.congestion.window()
+    }
+
+    /// Notes that the packet with the next number left.
+    pub fn on_packet_sent(&mut self, now: Instant, size: usize, ack_eliciting: bool, frames: &[SentFrame]) {
+        if frames.iter().any(SentFrame::is_resendable) {
+            self.last_resendable_at = now;
+        }
+        self.sent.push(now, size, ack_eliciting, frames);
+    }
+
+    /// Takes in an acknowledgement that arrived at `arrived`. Every frame whose fate it settles is
+    /// given to `settle`, with the number of its packet.
+    pub fn on_ack(
+        &mut self,
+        ack: &Ack<'_>,
+        arrived: Instant,
+        tick: &Tick,
+        mut settle: impl FnMut(u64, SentFrame, Fate),
+    ) -> Result<(), FalseAck> {
+        let largest = ack.largest(self.largest_acked.unwrap_or(0));
+        if largest >= self.sent.next_number() {
+            return Err(FalseAck);
+        }
+        let mut acked_bytes = 0;
+        let mut any_eliciting = false;
+        let mut largest_sent_at = None;
+        for range in ack.ranges(largest) {
+            let range = range.map_err(|_| FalseAck)?;
+            // Newest first: below the oldest record nothing is left to settle.
+            if *range.end() < self.sent.first_number() {
+                break;
+            }
+            for number in (*range.start()).max(self.sent.first_number())..=*range.end() {
+                let Some(packet) = self.sent.get(number).copied() else { continue };
+                match packet.state {
+                    PacketState::Skipped => return Err(FalseAck),
+                    PacketState::Acked => continue,
+                    PacketState::Open => {
+                        any_eliciting |= packet.ack_eliciting;
+                        if packet.ack_eliciting {
+                            acked_bytes += u64::from(packet.size);
+                        }
+                        if number == largest {
+                            largest_sent_at = Some(packet.sent_at);
+                        }
+                    }
+                    // It was only late: what was queued again because of it need not be.
+                    PacketState::Lost => {}
+                }
+                self.sent.settle(number, PacketState::Acked);
+                for frame in self.sent.frames(&packet) {
+                    settle(number, frame, Fate::Acked);
+                }
+            }
+        }
+        self.largest_acked = self.largest_acked.max(Some(largest));
+        let delay = ack.delay();
+        if let Some(sent_at) = largest_sent_at.filter(|_| any_eliciting) {
+            self.rtt.update(arrived.since(sent_at), delay);
+            self.note_peer_delay(arrived, delay);
+        }
+        if any_eliciting {
+            self.probes = 0;
+        }
+        self.detect_lost(tick.now, &mut settle);
+        if acked_bytes > 0 {
+            let tick_share = tick.interval() + self.peer_delay;
+            self.congestion.on_acked(acked_bytes, largest, self.sent.next_number(), &self.rtt, tick_share);
+        }
+        Ok(())
+    }
+
+    fn note_peer_delay(&mut self, now: Instant, delay: Duration) {
+        let delay = delay.min(LONGEST_DELAY);
+        if delay >= self.peer_delay || now.since(self.peer_delay_at) > DELAY_MEMORY {
+            self.peer_delay = delay;
+            self.peer_delay_at = now;
+        }
+    }
+
+    /// Takes in that time has passed. True if a probe is to be sent: at least a PING, even where the
+    /// window is full.
+    pub fn handle_timeout(&mut self, tick: &Tick, mut settle: impl FnMut(u64, SentFrame, Fate)) -> bool {
+        if self.loss_time.is_some_and(|time| time <= tick.now) {
+            self.detect_lost(tick.now, &mut settle);
+        }
+        let due = self.probe_time(tick).is_some_and(|time| time <= tick.now);
+        if due {
+            self.probes = self.probes.saturating_add(1);
+            self.last_resendable_at = tick.now;
+            self.doubt_oldest(&mut settle);
+        }
+        due
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self, tick: &Tick) -> Option<Instant> {
+        [self.loss_time, self.probe_time(tick)].into_iter().flatten().min()
+    }
+
+    /// The probe timeout without back-off (RFC 9002 section 6.2.1), with the own tick on top: an
+    /// acknowledgement is read at an update, not when it arrives.
+    pub fn probe_timeout(&self, tick: &Tick) -> Duration {
+        let held_back = self.peer_delay.clamp(LEAST_MAX_DELAY, LONGEST_DELAY) + tick.interval();
+        let timeout = self.rtt.patience() + held_back;
+        match self.rtt.measured() {
+            // The program's ceiling, but never less than an answer needs.
+            Some(smoothed) => timeout.min(self.ceiling.max(smoothed * 9 / 8 + held_back)),
+            None => timeout,
+        }
+    }
+
+    fn probe_time(&self, tick: &Tick) -> Option<Instant> {
+        if !self.sent.holds_resendable() {
+            return None;
+        }
+        let timeout = self.probe_timeout(tick);
+        let backed_off = timeout.saturating_mul(1 << self.probes.min(16)).min(LONGEST_BACKOFF.max(timeout));
+        Some(self.last_resendable_at + backed_off)
+    }
+
+    /// Gives what the oldest open packets hold another chance, without giving the packets up.
+    fn doubt_oldest(&self, settle: &mut impl FnMut(u64, SentFrame, Fate)) {
+        let from = self.first_open.max(self.sent.first_number());
+        (from..self.sent.next_number())
+            .filter_map(|number| self.sent.get(number).map(|packet| (number, packet)))
+            .filter(|(_, packet)| packet.state == PacketState::Open && packet.resendable)
+            .take(PROBE_PACKETS)
+            .for_each(|(number, packet)| {
+                self.sent.frames(packet).for_each(|frame| settle(number, frame, Fate::Lost));
+            });
+    }
+
+    fn detect_lost(&mut self, now: Instant, settle: &mut impl FnMut(u64, SentFrame, Fate)) {
+        let Some(largest) = self.largest_acked else { return };
+        let loss_delay = self.rtt.loss_delay();
+        let mut lost_bytes = 0;
+        self.loss_time = None;
+        let from = self.first_open.max(self.sent.first_number());
+        self.first_open = largest + 1;
+        for number in from..=largest {
+            let Some(packet) = self.sent.get(number).copied() else { continue };
+            if packet.state != PacketState::Open {
+                continue;
+            }
+            let lost_at = packet.sent_at + loss_delay;
+            if largest - number >= PACKET_THRESHOLD || lost_at <= now {
+                if packet.ack_eliciting {
+                    lost_bytes += u64::from(packet.size);
+                }
+                self.sent.settle(number, PacketState::Lost);
+                for frame in self.sent.frames(&packet) {
+                    settle(number, frame, Fate::Lost);
+                }
+            } else {
+                self.first_open = self.first_open.min(number);
+                self.loss_time = Some(self.loss_time.map_or(lost_at, |time| time.min(lost_at)));
+            }
+        }
+        if lost_bytes > 0 {
+            self.congestion.on_lost(lost_bytes);
+        }
+        // What was taken for lost is remembered for two more round trips, in case it was only late.
+        let late = 2 * self.rtt.patience();
+        self.sent.forget_while(|number, packet| match packet.state {
+            PacketState::Open => false,
+            PacketState::Acked => true,
+            PacketState::Skipped => number < largest,
+            PacketState::Lost => packet.sent_at + late <= now,
+        });
+    }
+
+    /// The path leads elsewhere now: what was learned of the old one is no longer true.
+    pub fn on_path_changed(&mut self) {
+        self.rtt = RttEstimator::default();
+        self.congestion.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Frame, Frames};
+    use super::super::frame_writer::FrameWriter;
+    use super::super::sent_packets::SentMessage;
+    use super::*;
+    use std::ops::RangeInclusive;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn message(sequence: u64) -> SentFrame {
+        SentFrame::Message(SentMessage { sequence, offset: 0, length: 1, channel: 0, ordered: true })
+    }
+
+    struct Fixture {
+        detector: LossDetector,
+        tick: Tick,
+        settled: Vec<(u64, Fate)>,
+    }
+
+    impl Fixture {
+        fn new() -> Fixture {
+            let mut tick = Tick::default();
+            tick.advance(Instant::ZERO);
+            tick.advance(Instant::ZERO + ms(1));
+            Fixture { detector: LossDetector::new(Duration::MAX), tick, settled: Vec::new() }
+        }
+
+        fn send(&mut self, count: u64) {
+            for _ in 0..count {
+                let number = self.detector.sent.next_number();
+                self.detector.on_packet_sent(self.tick.now, 1000, true, &[message(number)]);
+            }
+        }
+
+        fn wait(&mut self, milliseconds: u64) -> bool {
+            for _ in 0..milliseconds {
+                self.tick.advance(self.tick.now + ms(1));
+                let settled = &mut self.settled;
+                let settle = |number, _, fate| settled.push((number, fate));
+                if self.detector.handle_timeout(&self.tick, settle) {
+                    return true;
+                }
+            }
+            false
+        }
+
+        /// `ranges` newest first.
+        fn ack(&mut self, ranges: &[RangeInclusive<u64>]) -> Result<(), FalseAck> {
+            let mut buffer = [0; 200];
+            let mut writer = FrameWriter::new(&mut buffer);
+            assert!(writer.ack(ms(0), ranges.iter().cloned()));
+            let length = writer.finish();
+            let Some(Ok(Frame::Ack(ack))) = Frames::new(&buffer[..length]).next() else { panic!() };
+            let settled = &mut self.settled;
+            let settle = |number, _, fate| settled.push((number, fate));
+            self.detector.on_ack(&ack, self.tick.now, &self.tick, settle)
+        }
+
+        fn settled(&mut self) -> Vec<(u64, Fate)> {
+            std::mem::take(&mut self.settled)
+        }
+    }
+
+    #[test]
+    fn three_later_arrivals_make_a_packet_lost() {
+        let mut f = Fixture::new();
+        f.send(6);
+        f.wait(50);
+        assert_eq!(f.ack(&[2..=2]), Ok(()));
+        assert_eq!(f.settled(), [(2, Fate::Acked)]);
+        assert_eq!(f.ack(&[2..=4]), Ok(()));
+        assert_eq!(f.settled(), [(3, Fate::Acked), (4, Fate::Acked), (0, Fate::Lost), (1, Fate::Lost)]);
+        assert_eq!(f.detector.sent.bytes_in_flight(), 1000);
+    }
+
+    #[test]
+    fn nine_eighths_of_a_round_trip_make_a_packet_lost() {
+        let mut f = Fixture::new();
+        f.send(2);
+        f.wait(40);
+        assert_eq!(f.ack(&[1..=1]), Ok(()));
+        f.settled();
+        assert!(!f.wait(4));
+        assert_eq!(f.settled(), []);
+        assert!(!f.wait(1));
+        assert_eq!(f.settled(), [(0, Fate::Lost)]);
+    }
+
+    #[test]
+    fn a_packet_that_was_only_late_is_acknowledged_after_all() {
+        let mut f = Fixture::new();
+        f.send(5);
+        f.wait(40);
+        assert_eq!(f.ack(&[1..=4]), Ok(()));
+        assert!(f.settled().contains(&(0, Fate::Lost)));
+        assert_eq!(f.ack(&[0..=4]), Ok(()));
+        assert_eq!(f.settled(), [(0, Fate::Acked)]);
+        assert_eq!(f.ack(&[0..=4]), Ok(()));
+        assert_eq!(f.settled(), []);
+    }
+
+    #[test]
+    fn silence_is_answered_by_probes_that_back_off_to_a_second() {
+        let mut f = Fixture::new();
+        f.send(1);
+        f.wait(20);
+        f.ack(&[0..=0]).unwrap();
+        f.settled();
+        f.send(3);
+        let mut gaps = Vec::new();
+        let mut last = f.tick.now;
+        for _ in 0..9 {
+            assert!(f.wait(5000));
+            assert_eq!(f.settled(), [(1, Fate::Lost), (2, Fate::Lost)]);
+            gaps.push(f.tick.now.since(last).as_millis());
+            last = f.tick.now;
+        }
+        // 20 + 4 * 10 + 25 + 1 of own tick, doubled each time.
+        assert_eq!(gaps, [86, 172, 344, 688, 1000, 1000, 1000, 1000, 1000]);
+        assert_eq!(f.detector.sent.bytes_in_flight(), 3000);
+    }
+
+    #[test]
+    fn the_ceiling_shortens_the_timer_but_not_below_a_round_trip() {
+        let mut f = Fixture::new();
+        f.detector.ceiling = ms(100);
+        f.send(1);
+        f.wait(200);
+        f.ack(&[0..=0]).unwrap();
+        assert_eq!(f.detector.probe_timeout(&f.tick), ms(225 + 25 + 1));
+        f.detector.ceiling = ms(400);
+        assert_eq!(f.detector.probe_timeout(&f.tick), ms(400));
+    }
+
+    #[test]
+    fn acknowledging_what_was_not_sent_is_noticed() {
+        let mut f = Fixture::new();
+        f.send(3);
+        assert_eq!(f.ack(&[3..=3]), Err(FalseAck));
+        f.detector.sent.skip(f.tick.now);
+        f.send(2);
+        assert_eq!(f.ack(&[0..=5]), Err(FalseAck)); // 3 was left out
+    }
+
+    #[test]
+    fn a_sender_stops_where_16_bits_could_no_longer_name_the_number() {
+        let mut f = Fixture::new();
+        f.send(MAX_AHEAD - 1);
+        assert!(!f.detector.is_too_far_ahead());
+        f.send(1);
+        assert!(f.detector.is_too_far_ahead());
+        f.ack(&[0..=0]).unwrap();
+        assert!(!f.detector.is_too_far_ahead());
+    }
+
+    #[test]
+    fn packet_numbers_go_on_past_16_bits() {
+        let mut f = Fixture::new();
+        for round in 0..70 {
+            f.send(1000);
+            f.wait(5);
+            f.ack(&[0..=(round + 1) * 1000 - 1]).unwrap();
+            let settled = f.settled();
+            assert_eq!(settled.len(), 1000);
+            assert!(settled.iter().all(|(_, fate)| *fate == Fate::Acked));
+        }
+        assert_eq!(f.detector.largest_acked(), Some(69_999));
+        assert_eq!(f.detector.sent.first_number(), 70_000);
+    }
+}

@@ -1,0 +1,223 @@
+//! One sequence of reliable messages on its way in: puts fragments together, delivers each message
+//! once, and in order where that was asked for.
+
+use super::frame::MessageFrame;
+use super::reassembly::{Added, Assembly};
+use super::receive_credit::ReceiveCredit;
+use super::send_space::SEQUENCE_WINDOW;
+use crate::message::{Message, MessageInfo};
+use std::collections::BTreeMap;
+
+/// The peer broke the protocol: the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Violation;
+
+/// The reliable messages of a channel, ordered or unordered.
+#[derive(Debug)]
+pub struct ReceiveSpace {
+    ordered: bool,
+    /// The lowest sequence of which not every byte came.
+    next: u64,
+    /// Messages from `next` on of which something came.
+    pending: BTreeMap<u64, Pending>,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Partial(Box<Assembly>),
+    /// Whole, waiting for an earlier one.
+    Waiting(Message),
+    /// Delivered before an earlier one.
+    Delivered,
+}
+
+impl ReceiveSpace {
+    /// Starts at sequence 0.
+    pub fn new(ordered: bool) -> ReceiveSpace {
+        ReceiveSpace { ordered, next: 0, pending: BTreeMap::new() }
+    }
+
+    /// Takes in a frame; gives what became deliverable to `deliver`.
+    pub fn receive(
+        &mut self,
+        frame: &MessageFrame<'_>,
+        credit: &mut ReceiveCredit,
+        mut deliver: impl FnMut(Message),
+    ) -> Result<(), Violation> {
+        let ahead = frame.sequence.wrapping_sub(self.next as u16);
+        // What is not within the window ahead came before: a sender never has more on the way.
+        if u64::from(ahead) >= SEQUENCE_WINDOW {
+            return Ok(());
+        }
+        let sequence = self.next + u64::from(ahead);
+        let whole_size = frame.bytes.len() as u32;
+        let total = frame.fragment.map_or(whole_size, |fragment| fragment.total);
+        let message = match self.pending.get_mut(&sequence) {
+            Some(Pending::Waiting(_) | Pending::Delivered) => return Ok(()),
+            Some(Pending::Partial(assembly)) if assembly.total() != total => return Err(Violation),
+            Some(Pending::Partial(assembly)) => {
+                let offset = frame.fragment.map_or(0, |fragment| fragment.offset);
+                if assembly.add(offset, frame.bytes, frame.id) == Added::Incomplete {
+                    return Ok(());
+                }
+                match self.pending.remove(&sequence) {
+                    Some(Pending::Partial(assembly)) => assembly.finish(frame.channel, true),
+                    _ => return Ok(()),
+                }
+            }
+            None => {
+                credit.begin(total)?;
+                match frame.fragment {
+                    Some(fragment) => {
+                        let mut assembly = Box::new(Assembly::new(total));
+                        if assembly.add(fragment.offset, frame.bytes, frame.id) == Added::Incomplete {
+                            self.pending.insert(sequence, Pending::Partial(assembly));
+                            return Ok(());
+                        }
+                        assembly.finish(frame.channel, true)
+                    }
+                    None => {
+                        let id = frame.id.unwrap_or(0);
+                        let info = MessageInfo { channel: frame.channel, reliable: true, id };
+                        Message::new(info, frame.bytes)
+                    }
+                }
+            }
+        };
+        self.complete(sequence, message, &mut deliver);
+        Ok(())
+    }
+
+    fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
+        if sequence != self.next {
+            let pending = if self.ordered {
+                Pending::Waiting(message)
+            } else {
+                deliver(message);
+                Pending::Delivered
+            };
+            self.pending.insert(sequence, pending);
+            return;
+        }
+        deliver(message);
+        self.next += 1;
+        while let Some(entry) = self.pending.first_entry()
+            && *entry.key() == self.next
+            && !matches!(entry.get(), Pending::Partial(_))
+        {
+            if let Pending::Waiting(message) = entry.remove() {
+                deliver(message);
+            }
+            self.next += 1;
+        }
+    }
+
+    /// True while a message is known of and not whole.
+    pub fn has_partial(&self) -> bool {
+        self.pending.values().any(|pending| matches!(pending, Pending::Partial(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::Fragment;
+    use super::*;
+    use crate::message::Delivery;
+
+    fn whole(sequence: u16, bytes: &[u8]) -> MessageFrame<'_> {
+        let delivery = Delivery::ReliableOrdered;
+        MessageFrame { channel: 0, delivery, id: None, sequence, fragment: None, bytes }
+    }
+
+    fn part(sequence: u16, total: u32, offset: u32, bytes: &[u8]) -> MessageFrame<'_> {
+        MessageFrame { fragment: Some(Fragment { total, offset }), ..whole(sequence, bytes) }
+    }
+
+    struct Fixture {
+        space: ReceiveSpace,
+        credit: ReceiveCredit,
+        delivered: Vec<Vec<u8>>,
+    }
+
+    impl Fixture {
+        fn new(ordered: bool) -> Fixture {
+            Fixture {
+                space: ReceiveSpace::new(ordered),
+                credit: ReceiveCredit::new(1 << 20),
+                delivered: Vec::new(),
+            }
+        }
+
+        fn receive(&mut self, frame: MessageFrame<'_>) -> Result<(), Violation> {
+            let delivered = &mut self.delivered;
+            self.space
+                .receive(&frame, &mut self.credit, |message| delivered.push(message.payload().to_vec()))
+        }
+    }
+
+    #[test]
+    fn ordered_messages_come_once_and_in_order() {
+        let mut f = Fixture::new(true);
+        for sequence in [2, 0, 2, 0, 1, 1, 3] {
+            f.receive(whole(sequence, &[sequence as u8])).unwrap();
+        }
+        assert_eq!(f.delivered, [[0], [1], [2], [3]]);
+        assert!(f.space.pending.is_empty());
+    }
+
+    #[test]
+    fn unordered_messages_come_once_as_they_arrive() {
+        let mut f = Fixture::new(false);
+        for sequence in [2, 0, 2, 0, 3, 1, 3] {
+            f.receive(whole(sequence, &[sequence as u8])).unwrap();
+        }
+        assert_eq!(f.delivered, [[2], [0], [3], [1]]);
+        assert!(f.space.pending.is_empty());
+    }
+
+    #[test]
+    fn fragments_and_whole_copies_of_a_message_mix() {
+        let mut f = Fixture::new(true);
+        let bytes: Vec<u8> = (0..100).collect();
+        f.receive(part(0, 100, 64, &bytes[64..])).unwrap();
+        assert!(f.space.has_partial());
+        f.receive(whole(0, &bytes)).unwrap();
+        f.receive(part(0, 100, 0, &bytes[..64])).unwrap();
+        assert_eq!(f.delivered, [bytes]);
+    }
+
+    #[test]
+    fn fragments_that_disagree_on_the_total_are_a_violation() {
+        let mut f = Fixture::new(true);
+        f.receive(part(0, 100, 0, &[0; 32])).unwrap();
+        assert_eq!(f.receive(part(0, 101, 32, &[0; 32])), Err(Violation));
+        assert_eq!(f.receive(whole(0, &[0; 99])), Err(Violation));
+    }
+
+    #[test]
+    fn more_than_the_credit_is_a_violation_and_a_copy_costs_nothing() {
+        let mut f = Fixture::new(true);
+        f.credit = ReceiveCredit::new(0); // what every receiver takes: 64 KiB
+        for _ in 0..9 {
+            f.receive(part(1, 60_000, 0, &[0; 32])).unwrap();
+        }
+        assert_eq!(f.receive(part(2, 6_000, 0, &[0; 32])), Err(Violation));
+    }
+
+    #[test]
+    fn sequences_go_on_past_16_bits() {
+        let mut f = Fixture::new(true);
+        for sequence in 0..70_000u64 {
+            // Each pair swapped, and an old copy of each.
+            let sequence = sequence ^ 1;
+            f.receive(whole(sequence as u16, &sequence.to_le_bytes())).unwrap();
+            let old = sequence.saturating_sub(9_000);
+            f.receive(whole(old as u16, b"old copy")).unwrap();
+            for message in f.delivered.drain(..) {
+                f.credit.consume(message.len());
+                f.credit.grant();
+            }
+        }
+        assert_eq!(f.space.next, 70_000);
+    }
+}

@@ -1,0 +1,259 @@
+//! What to acknowledge and when (PROTOCOL section 8). Acknowledgements ride on packets that leave
+//! anyway, and travel alone where none does, so that one-way traffic completes; they wait as long as
+//! the tick allows, and traffic that is only unreliable earns few of them.
+
+use super::frame::MAX_ACK_RANGES;
+use super::frame_writer::FrameWriter;
+use crate::range_set::RangeSet;
+use crate::time::{Instant, Tick};
+use std::time::Duration;
+
+/// With update intervals above this, what is owed leaves in the same update: the next is too late.
+const SLOW_TICK: Duration = Duration::from_millis(12);
+/// The longest an acknowledgement of reliable data waits on faster ticks.
+const STRICT_DELAY: Duration = Duration::from_millis(25);
+/// The longest acknowledgements of unreliable data wait, once they may go.
+const LAZY_DELAY: Duration = Duration::from_millis(50);
+/// Unreliable packets that are acknowledged at once, however little time has passed.
+const LAZY_MOST: u32 = 8;
+/// Unreliable packets that are never acknowledged oftener than this.
+const LAZY_LEAST: u32 = 3;
+/// Every such packet of acknowledgements alone asks for one itself, so that ranges can be forgotten.
+const ALONE_BEFORE_PING: u8 = 32;
+
+/// How urgently a packet wants to be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Not at all: it held acknowledgements alone.
+    None,
+    /// Some time: it held unreliable messages alone.
+    Lazy,
+    /// Soon.
+    Strict,
+}
+
+/// The packets received, and what of them the peer has yet to be told.
+#[derive(Debug, Default)]
+pub struct ReceivedPackets {
+    /// Numbers received that the peer may not know we have.
+    ranges: RangeSet,
+    largest: Option<u64>,
+    /// When the largest arrived.
+    largest_at: Instant,
+    /// The largest number in the newest acknowledgement sent.
+    largest_reported: Option<u64>,
+    /// The first of our packets whose acknowledgements hold every number that arrived late.
+    late_reported_from: u64,
+    strict_since: Option<Instant>,
+    at_once: bool,
+    lazy_since: Instant,
+    lazy: u32,
+    alone: u8,
+}
+
+impl ReceivedPackets {
+    /// Notes a packet that opened and was parsed to its end. `next_number` is the number of our own
+    /// next packet.
+    pub fn insert(&mut self, number: u64, arrived: Instant, urgency: Urgency, next_number: u64) {
+        let in_order = self.largest.is_none_or(|largest| number == largest + 1);
+        self.ranges.insert(number..number + 1);
+        while self.ranges.len() > MAX_ACK_RANGES {
+            self.ranges.pop_first();
+        }
+        if self.largest_reported.is_some_and(|reported| number < reported) {
+            self.late_reported_from = next_number;
+        }
+        if self.largest.is_none_or(|largest| number > largest) {
+            self.largest = Some(number);
+            self.largest_at = arrived;
+        }
+        match urgency {
+            Urgency::None => {}
+            Urgency::Lazy => {
+                if self.lazy == 0 {
+                    self.lazy_since = arrived;
+                }
+                self.lazy += 1;
+            }
+            Urgency::Strict => {
+                self.strict_since.get_or_insert(arrived);
+                self.at_once |= !in_order;
+            }
+        }
+    }
+
+    /// The next packet number expected.
+    pub fn expected(&self) -> u64 {
+        self.largest.map_or(0, |largest| largest + 1)
+    }
+
+    /// True if a packet that leaves anyway should carry an acknowledgement.
+    pub fn wants_ack(&self) -> bool {
+        self.strict_since.is_some() || self.lazy >= LAZY_LEAST
+    }
+
+    /// True if an acknowledgement must leave in this update, alone if need be.
+    pub fn is_ack_due(&self, tick: &Tick) -> bool {
+        if self.strict_since.is_some()
+            && (self.at_once || tick.stands_still() || tick.interval() > SLOW_TICK)
+        {
+            return true;
+        }
+        // What would be late at the next update is due at this one.
+        self.lazy >= LAZY_MOST
+            || self.deadline().is_some_and(|deadline| deadline <= tick.now + tick.interval() / 2)
+    }
+
+    /// When an acknowledgement will be due by itself.
+    pub fn deadline(&self) -> Option<Instant> {
+        let strict = self.strict_since.map(|since| since + STRICT_DELAY);
+        let lazy = (self.lazy >= LAZY_LEAST).then(|| self.lazy_since + LAZY_DELAY);
+        [strict, lazy].into_iter().flatten().min()
+    }
+
+    /// Writes an acknowledgement of everything known; returns the largest number in it.
+    pub fn write_ack(&mut self, now: Instant, writer: &mut FrameWriter<'_>) -> Option<u64> {
+        let largest = self.largest?;
+        let newest_first = self.ranges.iter().rev().map(|range| range.start..=range.end - 1);
+        if !writer.ack(now.since(self.largest_at), newest_first) {
+            return None;
+        }
+        self.largest_reported = Some(largest);
+        self.strict_since = None;
+        self.at_once = false;
+        self.lazy = 0;
+        Some(largest)
+    }
+
+    /// Notes that a packet left; true if it held acknowledgements alone and should carry a PING, so
+    /// that the peer acknowledges one of them.
+    pub fn on_packet_sent(&mut self, acks_alone: bool) -> bool {
+        self.alone = if acks_alone { self.alone + 1 } else { 0 };
+        let ask = self.alone >= ALONE_BEFORE_PING;
+        if ask {
+            self.alone = 0;
+        }
+        ask
+    }
+
+    /// Notes that our packet `number` arrived with its acknowledgement up to `largest`: the peer need
+    /// not be told again. What arrived late since stays until it was told.
+    pub fn on_ack_acked(&mut self, number: u64, largest: u64) {
+        if number >= self.late_reported_from {
+            // The largest stays: an acknowledgement always names one.
+            self.ranges.remove_below(largest.min(self.largest.unwrap_or(0)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Frame, Frames};
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn tick(interval: u64) -> Tick {
+        let mut tick = Tick::default();
+        tick.advance(Instant::ZERO);
+        tick.advance(Instant::ZERO + ms(interval));
+        tick
+    }
+
+    /// The ranges an acknowledgement would name, oldest first.
+    fn acknowledged(received: &mut ReceivedPackets) -> Vec<std::ops::RangeInclusive<u64>> {
+        let mut buffer = [0; 300];
+        let mut writer = FrameWriter::new(&mut buffer);
+        received.write_ack(Instant::ZERO, &mut writer).unwrap();
+        let length = writer.finish();
+        let mut frames = Frames::new(&buffer[..length]);
+        let Some(Ok(Frame::Ack(ack))) = frames.next() else { panic!() };
+        let mut ranges: Vec<_> = ack.ranges(ack.largest(0)).map(|range| range.unwrap()).collect();
+        ranges.reverse();
+        ranges
+    }
+
+    fn received(numbers: impl IntoIterator<Item = u64>, urgency: Urgency) -> ReceivedPackets {
+        let mut received = ReceivedPackets::default();
+        for number in numbers {
+            received.insert(number, Instant::ZERO, urgency, 0);
+        }
+        received
+    }
+
+    #[test]
+    fn reliable_data_is_acknowledged_in_the_same_update_at_60_hz() {
+        let received = received([0], Urgency::Strict);
+        assert!(received.is_ack_due(&tick(16)));
+        assert!(received.wants_ack());
+    }
+
+    #[test]
+    fn reliable_data_waits_a_little_on_fast_ticks_unless_out_of_order() {
+        let in_order = received([0, 1], Urgency::Strict);
+        assert!(!in_order.is_ack_due(&tick(4)));
+        assert!(in_order.is_ack_due(&tick(12)) || in_order.deadline() == Some(Instant::ZERO + ms(25)));
+        let gap = received([0, 2], Urgency::Strict);
+        assert!(gap.is_ack_due(&tick(4)));
+    }
+
+    #[test]
+    fn a_program_whose_clock_stands_still_acknowledges_at_once() {
+        let mut tick = Tick::default();
+        tick.advance(Instant::ZERO);
+        assert!(received([0], Urgency::Strict).is_ack_due(&tick));
+        assert!(!received([0], Urgency::None).is_ack_due(&tick));
+    }
+
+    #[test]
+    fn unreliable_data_earns_few_acknowledgements() {
+        assert!(!received([0, 1], Urgency::Lazy).wants_ack());
+        assert!(!received([0, 1], Urgency::Lazy).is_ack_due(&tick(200)));
+        let three = received([0, 1, 2], Urgency::Lazy);
+        assert!(three.wants_ack());
+        assert!(!three.is_ack_due(&tick(16)));
+        assert!(three.is_ack_due(&tick(60)));
+        assert!(received(0..8, Urgency::Lazy).is_ack_due(&tick(1)));
+    }
+
+    #[test]
+    fn every_32nd_packet_of_acks_alone_asks_for_an_ack() {
+        let mut received = received([0], Urgency::Strict);
+        let asked = |received: &mut ReceivedPackets, count| {
+            (0..count).filter(|_| received.on_packet_sent(true)).count()
+        };
+        assert_eq!(asked(&mut received, 31), 0);
+        received.on_packet_sent(false);
+        assert_eq!(asked(&mut received, 96), 3);
+    }
+
+    #[test]
+    fn what_the_peer_knows_is_not_told_again() {
+        let mut received = received([0, 1, 2, 5, 6], Urgency::Strict);
+        assert_eq!(acknowledged(&mut received), [0..=2, 5..=6]);
+        received.on_ack_acked(0, 6);
+        received.insert(7, Instant::ZERO, Urgency::Strict, 1);
+        assert_eq!(acknowledged(&mut received), [6..=7]);
+    }
+
+    #[test]
+    fn what_arrived_late_is_told_until_the_peer_knows() {
+        let mut received = received([0, 1, 5], Urgency::Strict);
+        assert_eq!(acknowledged(&mut received), [0..=1, 5..=5]); // in our packet 0
+        received.insert(3, Instant::ZERO, Urgency::Strict, 1);
+        received.on_ack_acked(0, 5); // packet 0 did not hold number 3
+        assert_eq!(acknowledged(&mut received), [0..=1, 3..=3, 5..=5]); // in our packet 1
+        received.on_ack_acked(1, 5);
+        assert_eq!(acknowledged(&mut received), [5..=5]);
+    }
+
+    #[test]
+    fn a_peer_that_leaves_gaps_costs_32_ranges_and_no_more() {
+        let mut received = received((0..1000).map(|n| n * 2), Urgency::Strict);
+        let ranges = acknowledged(&mut received);
+        assert_eq!(ranges.len(), 32);
+        assert_eq!(ranges.last(), Some(&(1998..=1998)));
+    }
+}

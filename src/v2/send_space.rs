@@ -1,0 +1,377 @@
+//! One sequence of reliable messages on its way out: what waits, what was begun, what of it is lost
+//! and what arrived. A lost packet's bytes are queued here again and leave with whatever leaves next.
+
+use super::frame::Fragment;
+use super::frame_writer::{FrameWriter, MessageHead};
+use super::sent_packets::{SentFrame, SentMessage};
+use crate::message::Delivery;
+use crate::range_set::RangeSet;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Messages that may lie between the oldest unacknowledged and the newest begun, so that 16 bits
+/// name each.
+pub const SEQUENCE_WINDOW: u64 = 16_384;
+/// What a message costs of credit and of queues, besides its bytes.
+pub const MESSAGE_COST: usize = 64;
+/// New messages that each packet adds to those that may be begun. Together with the window it keeps
+/// any 1,024 packets, what a receiver may take in late, below half of what 16 bits tell apart.
+const BEGUN_PER_PACKET: u64 = 16;
+/// A fragment shorter than this is not worth its header, unless it is the last.
+const SMALLEST_FRAGMENT: usize = 256;
+/// Messages up to this size wait for the next packet rather than be cut to fill the rest of one.
+const LARGEST_UNCUT: usize = 1000;
+/// Messages an idle space may keep room for.
+const IDLE_CAPACITY: usize = 4;
+
+/// The reliable messages of a channel, ordered or unordered.
+#[derive(Debug)]
+pub struct SendSpace {
+    label: Label,
+    /// Not begun yet: no sequence, no credit.
+    waiting: VecDeque<OutMessage>,
+    /// Begun messages from sequence `oldest` on; `None` where all of it was acknowledged.
+    begun: VecDeque<Option<OutMessage>>,
+    oldest: u64,
+    /// Sequences of messages with something to send again.
+    lost: VecDeque<u64>,
+    /// How many messages may be begun before the next packet.
+    allowance: u64,
+}
+
+/// The packet being filled.
+pub struct Filling<'p, 'b> {
+    /// Where its frames go.
+    pub writer: &'p mut FrameWriter<'b>,
+    /// What was written that matters once the packet is acknowledged or lost.
+    pub sent: &'p mut Vec<SentFrame>,
+    /// True while it holds no message: what does not fit whole is then cut, so that it ever leaves.
+    pub first: bool,
+}
+
+/// What all frames of a space have in common.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    channel: u8,
+    delivery: Delivery,
+}
+
+impl Label {
+    fn head(self, id: u32, sequence: u64, fragment: Option<Fragment>) -> MessageHead {
+        let Label { channel, delivery } = self;
+        MessageHead { channel, delivery, id, sequence: sequence as u16, fragment }
+    }
+
+    fn sent(self, sequence: u64, range: Range<u64>) -> SentFrame {
+        SentFrame::Message(SentMessage {
+            sequence,
+            offset: range.start as u32,
+            length: (range.end - range.start) as u32,
+            channel: self.channel,
+            ordered: self.delivery == Delivery::ReliableOrdered,
+        })
+    }
+}
+
+#[derive(Debug)]
+struct OutMessage {
+    bytes: Box<[u8]>,
+    id: u32,
+    progress: Progress,
+}
+
+#[derive(Debug)]
+enum Progress {
+    /// Sent, or to be sent, in one frame.
+    Whole { lost: bool },
+    /// Sent in fragments.
+    Parts(Box<Parts>),
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    /// The first byte never sent.
+    unsent: u64,
+    lost: RangeSet,
+    acked: RangeSet,
+}
+
+impl OutMessage {
+    fn cost(&self) -> usize {
+        self.bytes.len() + MESSAGE_COST
+    }
+
+    fn has_unsent_parts(&self) -> bool {
+        matches!(&self.progress, Progress::Parts(parts) if parts.unsent < self.bytes.len() as u64)
+    }
+
+    fn fits_whole(&self, label: Label, packet: &Filling<'_, '_>) -> bool {
+        packet.writer.fits(&label.head(self.id, 0, None), self.bytes.len())
+    }
+
+    /// True if the message should be cut to fill what is left of a packet.
+    fn is_worth_cutting(&self, packet: &Filling<'_, '_>) -> bool {
+        packet.first || (self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT)
+    }
+
+    /// Writes the message in one frame; it must fit.
+    fn send_whole(&self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) {
+        packet.writer.message(&label.head(self.id, sequence, None), &self.bytes);
+        packet.sent.push(label.sent(sequence, 0..self.bytes.len() as u64));
+        packet.first = false;
+    }
+
+    /// Writes as much from the start of `range` as fits and is worth it; returns where that ended.
+    fn send_part(
+        &self,
+        label: Label,
+        sequence: u64,
+        range: Range<u64>,
+        packet: &mut Filling<'_, '_>,
+    ) -> Option<u64> {
+        let fragment = Fragment { total: self.bytes.len() as u32, offset: range.start as u32 };
+        let head = label.head(self.id, sequence, Some(fragment));
+        let wanted = (range.end - range.start) as usize;
+        let length = packet.writer.room_for(&head).min(wanted);
+        if length == 0 || (length < wanted.min(SMALLEST_FRAGMENT) && !packet.first) {
+            return None;
+        }
+        let start = range.start as usize;
+        let end = range.start + length as u64;
+        packet.writer.message(&head, self.bytes.get(start..start + length)?);
+        packet.sent.push(label.sent(sequence, range.start..end));
+        packet.first = false;
+        Some(end)
+    }
+
+    /// Writes bytes that were never sent; true if none are left.
+    fn send_unsent(&mut self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) -> bool {
+        let total = self.bytes.len() as u64;
+        loop {
+            let Progress::Parts(parts) = &self.progress else { return true };
+            if parts.unsent >= total {
+                return true;
+            }
+            let Some(end) = self.send_part(label, sequence, parts.unsent..total, packet) else { return false };
+            if let Progress::Parts(parts) = &mut self.progress {
+                parts.unsent = end;
+            }
+        }
+    }
+
+    /// Writes again what was lost; true if nothing lost is left.
+    fn send_lost(&mut self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) -> bool {
+        if let Progress::Whole { lost } = self.progress {
+            let total = self.bytes.len() as u64;
+            if !lost {
+                return true;
+            }
+            if self.fits_whole(label, packet) {
+                self.progress = Progress::Whole { lost: false };
+                self.send_whole(label, sequence, packet);
+                return true;
+            }
+            if !packet.first {
+                return false;
+            }
+            let mut parts = Parts { unsent: total, ..Parts::default() };
+            parts.lost.insert(0..total);
+            self.progress = Progress::Parts(Box::new(parts));
+        }
+        loop {
+            let Progress::Parts(parts) = &self.progress else { return true };
+            let Some(range) = parts.lost.first() else { return true };
+            let start = range.start;
+            let Some(end) = self.send_part(label, sequence, range, packet) else { return false };
+            if let Progress::Parts(parts) = &mut self.progress {
+                parts.lost.remove(start..end);
+            }
+        }
+    }
+
+    /// Notes that `range` arrived; true if that was all.
+    fn on_acked(&mut self, range: Range<u64>) -> bool {
+        let total = self.bytes.len() as u64;
+        match &mut self.progress {
+            Progress::Whole { .. } => true,
+            Progress::Parts(parts) => {
+                parts.lost.remove(range.clone());
+                parts.acked.insert(range);
+                parts.acked.covers(0..total)
+            }
+        }
+    }
+
+    /// Notes that `range` must be sent again, unless it arrived; true if nothing had to be before.
+    fn on_lost(&mut self, range: Range<u64>) -> bool {
+        match &mut self.progress {
+            Progress::Whole { lost } => !std::mem::replace(lost, true),
+            Progress::Parts(parts) => {
+                let had_none = parts.lost.is_empty();
+                parts.lost.insert(range);
+                for acked in parts.acked.iter() {
+                    parts.lost.remove(acked);
+                }
+                had_none && !parts.lost.is_empty()
+            }
+        }
+    }
+}
+
+/// The credit the peer granted, and what was taken of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SendCredit {
+    /// Total that may be begun since the start.
+    pub granted: u64,
+    /// Total begun since the start.
+    pub begun: u64,
+    /// What `granted` must reach before the next message can begin, where it does not.
+    pub blocked_at: Option<u64>,
+}
+
+impl SendCredit {
+    /// What every receiver takes before it said anything.
+    pub const INITIAL: u64 = 64 * 1024;
+
+    fn take(&mut self, cost: usize) -> bool {
+        let total = self.begun.saturating_add(cost as u64);
+        if total > self.granted {
+            self.blocked_at = Some(total);
+            return false;
+        }
+        self.begun = total;
+        self.blocked_at = None;
+        true
+    }
+}
+
+/// What a packet can take of a space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// All there is to send was written.
+    Everything,
+    /// The packet is full.
+    Full,
+    /// The rest may not be begun yet.
+    Held,
+}
+
+impl SendSpace {
+    /// Starts without messages, at sequence 0.
+    pub fn new(channel: u8, ordered: bool) -> SendSpace {
+        let delivery = if ordered { Delivery::ReliableOrdered } else { Delivery::ReliableUnordered };
+        SendSpace {
+            label: Label { channel, delivery },
+            waiting: VecDeque::new(),
+            begun: VecDeque::new(),
+            oldest: 0,
+            lost: VecDeque::new(),
+            allowance: SEQUENCE_WINDOW,
+        }
+    }
+
+    /// Queues a message.
+    pub fn push(&mut self, id: u32, bytes: &[u8]) {
+        let progress = Progress::Whole { lost: false };
+        self.waiting.push_back(OutMessage { bytes: bytes.into(), id, progress });
+    }
+
+    /// True if something could be written, credit permitting.
+    pub fn wants_to_send(&self) -> bool {
+        !self.lost.is_empty() || !self.waiting.is_empty() || self.unsent().is_some()
+    }
+
+    /// The newest message begun, if it has bytes that were never sent; all others have none.
+    fn unsent(&self) -> Option<&OutMessage> {
+        self.begun.back()?.as_ref().filter(|message| message.has_unsent_parts())
+    }
+
+    /// Notes that a packet is about to be filled: more messages may be begun.
+    pub fn on_packet(&mut self) {
+        self.allowance = (self.allowance + BEGUN_PER_PACKET).min(SEQUENCE_WINDOW);
+    }
+
+    /// Writes what fits, what was lost first.
+    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, credit: &mut SendCredit) -> Fill {
+        let label = self.label;
+        while let Some(&sequence) = self.lost.front() {
+            if let Some(message) = self.message_mut(sequence)
+                && !message.send_lost(label, sequence, packet)
+            {
+                return Fill::Full;
+            }
+            self.lost.pop_front();
+        }
+        loop {
+            let newest = self.next_sequence().wrapping_sub(1);
+            if let Some(Some(message)) = self.begun.back_mut()
+                && !message.send_unsent(label, newest, packet)
+            {
+                return Fill::Full;
+            }
+            let Some(next) = self.waiting.front() else { return Fill::Everything };
+            if self.begun.len() as u64 >= SEQUENCE_WINDOW || self.allowance == 0 {
+                return Fill::Held;
+            }
+            let whole = next.fits_whole(label, packet);
+            if !whole && !next.is_worth_cutting(packet) {
+                return Fill::Full;
+            }
+            if !credit.take(next.cost()) {
+                return Fill::Held;
+            }
+            let sequence = self.next_sequence();
+            let Some(mut message) = self.waiting.pop_front() else { return Fill::Everything };
+            if whole {
+                message.send_whole(label, sequence, packet);
+            } else {
+                message.progress = Progress::Parts(Box::default());
+            }
+            self.begun.push_back(Some(message));
+            self.allowance -= 1;
+        }
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.oldest + self.begun.len() as u64
+    }
+
+    fn slot_mut(&mut self, sequence: u64) -> Option<&mut Option<OutMessage>> {
+        let at = usize::try_from(sequence.checked_sub(self.oldest)?).ok()?;
+        self.begun.get_mut(at)
+    }
+
+    fn message_mut(&mut self, sequence: u64) -> Option<&mut OutMessage> {
+        self.slot_mut(sequence)?.as_mut()
+    }
+
+    /// Notes that bytes of a message arrived; returns the cost of the message if that was all of it.
+    pub fn on_acked(&mut self, sent: &SentMessage) -> Option<usize> {
+        let slot = self.slot_mut(sent.sequence)?;
+        let message = slot.as_mut()?;
+        if !message.on_acked(sent.range()) {
+            return None;
+        }
+        let cost = message.cost();
+        *slot = None;
+        while let Some(None) = self.begun.front() {
+            self.begun.pop_front();
+            self.oldest += 1;
+        }
+        if self.begun.is_empty() && self.waiting.is_empty() {
+            self.begun.shrink_to(IDLE_CAPACITY);
+            self.waiting.shrink_to(IDLE_CAPACITY);
+            self.lost = VecDeque::new();
+        }
+        Some(cost)
+    }
+
+    /// Notes that bytes of a message must be sent again, unless they arrived after all.
+    pub fn on_lost(&mut self, sent: &SentMessage) {
+        if let Some(message) = self.message_mut(sent.sequence)
+            && message.on_lost(sent.range())
+        {
+            self.lost.push_back(sent.sequence);
+        }
+    }
+}

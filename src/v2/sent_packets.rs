@@ -1,0 +1,248 @@
+//! Records of the packets on their way: when each left, how large it was, which frames it held. A
+//! packet number is looked up in constant time; packets are never sent again, their frames are.
+
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// A frame that something is owed for once its packet is acknowledged or lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentFrame {
+    /// Acknowledgements up to this number.
+    Ack {
+        /// The largest number in it.
+        largest: u64,
+    },
+    /// ACCEPT.
+    Accept,
+    /// CREDIT.
+    Credit,
+    /// BLOCKED.
+    Blocked,
+    /// Bytes of a reliable message.
+    Message(SentMessage),
+}
+
+impl SentFrame {
+    /// True if the frame is sent again when its packet is lost.
+    pub fn is_resendable(&self) -> bool {
+        !matches!(self, SentFrame::Ack { .. })
+    }
+}
+
+/// Which bytes of which reliable message a packet held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SentMessage {
+    /// The message's sequence.
+    pub sequence: u64,
+    /// The first byte.
+    pub offset: u32,
+    /// How many bytes.
+    pub length: u32,
+    /// Wire channel.
+    pub channel: u8,
+    /// True for reliable ordered, false for reliable unordered.
+    pub ordered: bool,
+}
+
+impl SentMessage {
+    /// The bytes.
+    pub fn range(&self) -> Range<u64> {
+        u64::from(self.offset)..u64::from(self.offset) + u64::from(self.length)
+    }
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketState {
+    /// Nobody knows yet.
+    Open,
+    /// The peer has it.
+    Acked,
+    /// Taken for lost; kept a while, in case it was only late.
+    Lost,
+    /// Its number was left out on purpose: nobody can have it.
+    Skipped,
+}
+
+/// One packet.
+#[derive(Clone, Copy, Debug)]
+pub struct SentPacket {
+    /// When it left.
+    pub sent_at: Instant,
+    /// Bytes of the datagram.
+    pub size: u16,
+    /// What became of it.
+    pub state: PacketState,
+    /// True if the peer must acknowledge it; such packets count as in flight.
+    pub ack_eliciting: bool,
+    /// True if it holds something that is sent again when it is lost.
+    pub resendable: bool,
+    frames: u16,
+    first_frame: u64,
+}
+
+/// The packets sent, from the oldest whose fate still matters.
+#[derive(Debug, Default)]
+pub struct SentPackets {
+    packets: VecDeque<SentPacket>,
+    /// The number of the first record.
+    first: u64,
+    frames: VecDeque<SentFrame>,
+    /// How many frames were dropped from the front of `frames` so far.
+    frames_dropped: u64,
+    in_flight: u64,
+    resendable: usize,
+}
+
+impl SentPackets {
+    /// The number the next packet will have.
+    pub fn next_number(&self) -> u64 {
+        self.first + self.packets.len() as u64
+    }
+
+    /// The number of the oldest record.
+    pub fn first_number(&self) -> u64 {
+        self.first
+    }
+
+    /// Bytes of packets that are on the way and must be acknowledged.
+    pub fn bytes_in_flight(&self) -> u64 {
+        self.in_flight
+    }
+
+    /// True while something that can be sent again is on the way.
+    pub fn holds_resendable(&self) -> bool {
+        self.resendable > 0
+    }
+
+    /// Adds the packet with the next number.
+    pub fn push(&mut self, sent_at: Instant, size: usize, ack_eliciting: bool, frames: &[SentFrame]) {
+        let resendable = frames.iter().any(SentFrame::is_resendable);
+        let size = size.min(usize::from(u16::MAX)) as u16;
+        if ack_eliciting {
+            self.in_flight += u64::from(size);
+        }
+        self.resendable += usize::from(resendable);
+        self.packets.push_back(SentPacket {
+            sent_at,
+            size,
+            state: PacketState::Open,
+            ack_eliciting,
+            resendable,
+            frames: frames.len() as u16,
+            first_frame: self.frames_dropped + self.frames.len() as u64,
+        });
+        self.frames.extend(frames);
+    }
+
+    /// Leaves the next number out.
+    pub fn skip(&mut self, now: Instant) {
+        self.push(now, 0, false, &[]);
+        if let Some(packet) = self.packets.back_mut() {
+            packet.state = PacketState::Skipped;
+        }
+    }
+
+    /// The record of a packet, if it is still kept.
+    pub fn get(&self, number: u64) -> Option<&SentPacket> {
+        self.packets.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The frames of a packet whose record is still kept.
+    pub fn frames(&self, packet: &SentPacket) -> impl Iterator<Item = SentFrame> + '_ {
+        let start = packet.first_frame.saturating_sub(self.frames_dropped) as usize;
+        self.frames.iter().skip(start).take(usize::from(packet.frames)).copied()
+    }
+
+    /// Changes what is known of a packet.
+    pub fn settle(&mut self, number: u64, state: PacketState) {
+        let Some(at) = number.checked_sub(self.first) else { return };
+        let Some(packet) = self.packets.get_mut(at as usize) else { return };
+        if packet.state == PacketState::Open {
+            if packet.ack_eliciting {
+                self.in_flight = self.in_flight.saturating_sub(u64::from(packet.size));
+            }
+            self.resendable = self.resendable.saturating_sub(usize::from(packet.resendable));
+        }
+        packet.state = state;
+    }
+
+    /// Forgets the oldest records while `done` says that they no longer matter.
+    pub fn forget_while(&mut self, done: impl Fn(u64, &SentPacket) -> bool) {
+        while let Some(packet) = self.packets.front()
+            && done(self.first, packet)
+        {
+            let frames = usize::from(packet.frames).min(self.frames.len());
+            self.frames.drain(..frames);
+            self.frames_dropped += frames as u64;
+            self.packets.pop_front();
+            self.first += 1;
+        }
+        if self.packets.is_empty() && self.packets.capacity() > IDLE_CAPACITY {
+            self.packets.shrink_to(IDLE_CAPACITY);
+            self.frames.shrink_to(IDLE_CAPACITY);
+        }
+    }
+}
+
+/// Records an idle connection may keep room for.
+const IDLE_CAPACITY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: SentFrame =
+        SentFrame::Message(SentMessage { sequence: 4, offset: 0, length: 9, channel: 0, ordered: true });
+
+    #[test]
+    fn only_packets_that_must_be_acknowledged_are_in_flight() {
+        let mut sent = SentPackets::default();
+        sent.push(Instant::ZERO, 100, true, &[MESSAGE]);
+        sent.push(Instant::ZERO, 40, false, &[SentFrame::Ack { largest: 3 }]);
+        sent.skip(Instant::ZERO);
+        sent.push(Instant::ZERO, 60, true, &[]);
+        assert_eq!((sent.next_number(), sent.bytes_in_flight()), (4, 160));
+        assert!(sent.holds_resendable());
+        sent.settle(0, PacketState::Lost);
+        assert_eq!((sent.bytes_in_flight(), sent.holds_resendable()), (60, false));
+        sent.settle(0, PacketState::Acked);
+        sent.settle(3, PacketState::Acked);
+        sent.settle(9, PacketState::Acked);
+        assert_eq!(sent.bytes_in_flight(), 0);
+    }
+
+    #[test]
+    fn frames_are_found_by_their_packet_after_others_were_forgotten() {
+        let mut sent = SentPackets::default();
+        sent.push(Instant::ZERO, 1, true, &[SentFrame::Credit, MESSAGE]);
+        sent.push(Instant::ZERO, 1, true, &[]);
+        sent.push(Instant::ZERO, 1, true, &[SentFrame::Accept, SentFrame::Credit]);
+        let frames = |sent: &SentPackets, number| {
+            sent.get(number).map(|packet| sent.frames(packet).collect::<Vec<_>>())
+        };
+        assert_eq!(frames(&sent, 0), Some(vec![SentFrame::Credit, MESSAGE]));
+        sent.forget_while(|number, _| number < 2);
+        assert_eq!(frames(&sent, 0), None);
+        assert_eq!(frames(&sent, 2), Some(vec![SentFrame::Accept, SentFrame::Credit]));
+        sent.push(Instant::ZERO, 1, true, &[MESSAGE]);
+        assert_eq!(frames(&sent, 3), Some(vec![MESSAGE]));
+        assert_eq!((sent.first_number(), sent.next_number()), (2, 4));
+    }
+
+    #[test]
+    fn an_idle_connection_gives_its_records_back() {
+        let mut sent = SentPackets::default();
+        for _ in 0..5000 {
+            sent.push(Instant::ZERO, 1000, true, &[MESSAGE]);
+        }
+        for number in 0..5000 {
+            sent.settle(number, PacketState::Acked);
+        }
+        sent.forget_while(|_, packet| packet.state == PacketState::Acked);
+        assert!(sent.packets.capacity() <= 2 * IDLE_CAPACITY);
+        assert!(sent.frames.capacity() <= 2 * IDLE_CAPACITY);
+        assert_eq!(sent.next_number(), 5000);
+    }
+}
