@@ -70,6 +70,15 @@ impl fmt::Display for Printed {
     }
 }
 
+/// The two ends a datagram travels between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The peer's address, in [`canonical`] form.
+    pub remote: SocketAddr,
+    /// The own address, where a socket bound to a wildcard has several: replies leave from it.
+    pub local: Option<IpAddr>,
+}
+
 /// The one form in which addresses are compared: an IPv4 address that a dual-stack socket reports as
 /// `::ffff:a.b.c.d` becomes the IPv4 address it is, and an IPv6 flow label is dropped.
 pub fn canonical(address: SocketAddr) -> SocketAddr {

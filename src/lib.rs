@@ -1,10 +1,20 @@
 //! x
 pub mod bytes;
+pub mod client;
 pub mod crypto;
+pub mod drop_reason;
 pub mod endpoint;
+pub mod keyed_map;
 pub mod message;
 pub mod range_set;
+pub mod reason;
 pub mod replay;
+pub mod server;
+pub mod simulator;
+pub mod slot_set;
+pub mod statistics;
 pub mod time;
+pub mod timer_queue;
 pub mod token;
+pub mod used_tokens;
 pub mod v2;

@@ -85,9 +85,9 @@ impl<'a> FrameWriter<'a> {
         FrameWriter { writer: Writer::new(buffer), droppable: None, ended: false }
     }
 
-    /// True if nothing was written.
-    pub fn is_empty(&self) -> bool {
-        self.writer.written() == 0
+    /// Bytes written so far.
+    pub fn written(&self) -> usize {
+        self.writer.written()
     }
 
     /// Bytes that still fit.

@@ -79,6 +79,8 @@ pub struct Inbox {
     channel_messages: Ready,
     /// What the peer may send reliably.
     pub credit: ReceiveCredit,
+    /// When bytes of a reliable message last came.
+    reliable_at: Instant,
     unreliable_budget: usize,
     /// Cost of the unreliable messages that are ready.
     unreliable_ready: usize,
@@ -112,6 +114,7 @@ impl Inbox {
             packets: Ready::default(),
             channel_messages: Ready::default(),
             credit: ReceiveCredit::new(budget.reliable),
+            reliable_at: Instant::ZERO,
             unreliable_budget: budget.unreliable,
             unreliable_ready: 0,
         }
@@ -123,6 +126,9 @@ impl Inbox {
         let channel = slot.get_or_insert_default();
         let ready = if frame.channel == 0 { &mut self.packets } else { &mut self.channel_messages };
         let deliver = |message| ready.reliable.push_back(message);
+        if frame.delivery.is_reliable() {
+            self.reliable_at = now;
+        }
         match frame.delivery {
             Delivery::ReliableOrdered => channel.ordered.receive(frame, &mut self.credit, deliver),
             Delivery::ReliableUnordered => channel.unordered.receive(frame, &mut self.credit, deliver),
@@ -203,10 +209,9 @@ impl Inbox {
         self.channels.iter().flatten().filter_map(|channel| channel.assemblies.poll_timeout()).min()
     }
 
-    /// True while the peer owes the rest of a reliable message.
-    pub fn has_partial(&self) -> bool {
-        let partial = |channel: &ReceiveChannel| channel.ordered.has_partial() || channel.unordered.has_partial();
-        self.channels.iter().flatten().any(|channel| partial(channel))
+    /// When bytes of a reliable message last came.
+    pub fn reliable_at(&self) -> Instant {
+        self.reliable_at
     }
 }
 
@@ -230,7 +235,7 @@ impl ReceiveChannel {
                 (Message::new(info, frame.bytes), place)
             }
             // It would push everything out, and then itself.
-            Some(fragment) if fragment.total as usize > budget / 2 => return Ok(None),
+            Some(fragment) if fragment.total as usize > budget - budget / 16 => return Ok(None),
             Some(fragment) => match self.assemblies.receive(frame, fragment, place, now)? {
                 Some(whole) => whole,
                 None => return Ok(None),

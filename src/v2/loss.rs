@@ -56,6 +56,8 @@ pub struct LossDetector {
     peer_delay_at: Instant,
     /// The program's ceiling for the resend timer (`config.resend_rate`).
     ceiling: Duration,
+    arrived: u64,
+    lost: u64,
 }
 
 impl LossDetector {
@@ -73,7 +75,14 @@ impl LossDetector {
             peer_delay: Duration::ZERO,
             peer_delay_at: Instant::ZERO,
             ceiling,
+            arrived: 0,
+            lost: 0,
         }
+    }
+
+    /// How many packets that must be acknowledged arrived, and how many were lost.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.arrived, self.lost)
     }
 
     /// The largest number the peer acknowledged.
@@ -131,12 +140,17 @@ impl LossDetector {
                         any_eliciting |= packet.ack_eliciting;
                         if packet.ack_eliciting {
                             acked_bytes += u64::from(packet.size);
+                            self.arrived += 1;
                         }
                         if number == largest {
                             largest_sent_at = Some(packet.sent_at);
                         }
                     }
                     // It was only late: what was queued again because of it need not be.
+                    PacketState::Lost if packet.ack_eliciting => {
+                        self.arrived += 1;
+                        self.lost -= 1;
+                    }
                     PacketState::Lost => {}
                 }
                 self.sent.settle(number, PacketState::Acked);
@@ -203,7 +217,7 @@ impl LossDetector {
     }
 
     fn probe_time(&self, tick: &Tick) -> Option<Instant> {
-        if !self.sent.holds_resendable() {
+        if self.sent.resendable() == 0 {
             return None;
         }
         let timeout = self.probe_timeout(tick);
@@ -239,6 +253,7 @@ impl LossDetector {
             if largest - number >= PACKET_THRESHOLD || lost_at <= now {
                 if packet.ack_eliciting {
                     lost_bytes += u64::from(packet.size);
+                    self.lost += 1;
                 }
                 self.sent.settle(number, PacketState::Lost);
                 for frame in self.sent.frames(&packet) {
@@ -260,6 +275,17 @@ impl LossDetector {
             PacketState::Skipped => number < largest,
             PacketState::Lost => packet.sent_at + late <= now,
         });
+    }
+
+    /// Starts over at packet number 0, under other keys: nothing sent so far can arrive any more.
+    pub fn restart(&mut self, mut settle: impl FnMut(u64, SentFrame, Fate)) {
+        for number in self.sent.first_number()..self.sent.next_number() {
+            let open = self.sent.get(number).filter(|packet| packet.state == PacketState::Open);
+            for frame in open.into_iter().flat_map(|packet| self.sent.frames(packet)) {
+                settle(number, frame, Fate::Lost);
+            }
+        }
+        *self = LossDetector::new(self.ceiling);
     }
 
     /// The path leads elsewhere now: what was learned of the old one is no longer true.

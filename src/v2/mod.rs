@@ -1,6 +1,9 @@
 //! CUTE 2.00, the protocol of this library (docs/PROTOCOL.md), a file for each of its concepts.
 
+pub mod admission;
+pub mod attempt;
 pub mod congestion;
+pub mod connection;
 pub mod cookie;
 pub mod frame;
 pub mod frame_writer;
@@ -10,6 +13,7 @@ pub mod keys;
 pub mod loss;
 pub mod outbox;
 pub mod packet;
+pub mod path;
 pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;

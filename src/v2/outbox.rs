@@ -150,6 +150,14 @@ impl Outbox {
         more
     }
 
+    /// Forgets the unreliable messages that wait for a packet.
+    pub fn drop_unreliable(&mut self) {
+        for channel in self.channels.iter_mut().flatten() {
+            channel.unreliable.clear();
+        }
+        self.unreliable = 0;
+    }
+
     /// Fills a packet: unreliable messages, which do not wait, then reliable ones if `reliable`,
     /// channel by channel.
     pub fn fill(&mut self, packet: &mut Filling<'_, '_>, reliable: bool) {

@@ -139,40 +139,34 @@ impl PacketSeal {
         1 + id + number_size(number, largest_acked) + TAG_SIZE
     }
 
-    /// Makes a packet of the frames that `write` puts into `buffer` between header and tag, and
-    /// returns its length; `None` if `buffer` is too small or nothing was written.
-    pub fn seal(
+    /// Writes the header of the packet with this number to the front of `buffer`; returns its length.
+    pub fn write_header(
         &self,
         number: u64,
         largest_acked: Option<u64>,
         connection_id: u32,
         buffer: &mut [u8],
-        write: impl FnOnce(&mut [u8]) -> usize,
     ) -> Option<usize> {
         let size = number_size(number, largest_acked);
-        let mut header = [0; MAX_HEADER_SIZE];
-        let mut writer = Writer::new(&mut header);
+        let mut writer = Writer::new(buffer);
         writer.u8(PacketType::Data.first_byte() | (size - 1) as u8);
         if self.side == Side::Client {
             writer.u32(connection_id);
         }
         writer.bytes(number.to_le_bytes().get(..size)?);
-        let header_size = writer.finish()?;
-        let header = header.get(..header_size)?;
+        writer.finish()
+    }
 
-        let room = buffer.len().checked_sub(header_size + TAG_SIZE)?;
-        let (front, rest) = buffer.split_at_mut_checked(header_size)?;
-        front.copy_from_slice(header);
-        let length = write(rest.get_mut(..room)?);
-        if length == 0 {
-            return None;
-        }
-        let (frames, rest) = rest.split_at_mut_checked(length)?;
+    /// Seals the `frames` bytes of frames that follow a header of `header` bytes, and returns the
+    /// length of the packet. A number must never be sealed twice.
+    pub fn seal(&self, number: u64, header: usize, frames: usize, buffer: &mut [u8]) -> Option<usize> {
+        let (front, rest) = buffer.split_at_mut_checked(header)?;
+        let (frames, rest) = rest.split_at_mut_checked(frames)?;
+        let room = rest.first_chunk_mut()?;
         let mut associated = [0; AssociatedPrefix::size_with(MAX_HEADER_SIZE)];
-        let associated = self.prefix.with(header, &mut associated);
-        let tag = self.sealing.seal(nonce(self.side.domains().0, number), associated, frames);
-        *rest.first_chunk_mut()? = tag;
-        Some(header_size + length + TAG_SIZE)
+        let associated = self.prefix.with(front, &mut associated);
+        *room = self.sealing.seal(nonce(self.side.domains().0, number), associated, frames);
+        Some(front.len() + frames.len() + TAG_SIZE)
     }
 
     /// Reads the header of a data packet, whose first byte was checked; `expected` is the next
@@ -220,10 +214,9 @@ mod tests {
 
     fn seal(by: &PacketSeal, number: u64, acked: Option<u64>, frames: &[u8]) -> Vec<u8> {
         let mut buffer = vec![0; 1200];
-        let length = by.seal(number, acked, 0xABCD_EF01, &mut buffer, |room| {
-            room[..frames.len()].copy_from_slice(frames);
-            frames.len()
-        });
+        let header = by.write_header(number, acked, 0xABCD_EF01, &mut buffer).unwrap();
+        buffer[header..header + frames.len()].copy_from_slice(frames);
+        let length = by.seal(number, header, frames.len(), &mut buffer);
         buffer.truncate(length.unwrap());
         assert_eq!(buffer.len(), by.overhead(number, acked) + frames.len());
         buffer
@@ -293,11 +286,11 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_frames_is_not_made_and_a_small_buffer_not_overrun() {
+    fn a_small_buffer_is_not_overrun() {
         let (client, _) = pair([1; 32]);
-        assert_eq!(client.seal(0, None, 0, &mut [0; 100], |_| 0), None);
-        assert_eq!(client.seal(0, None, 0, &mut [0; 21], |room| room.len()), None);
-        assert_eq!(client.seal(0, None, 0, &mut [0; 23], |room| room.len()), Some(23));
+        assert_eq!(client.write_header(0, None, 0, &mut [0; 5]), None);
+        assert_eq!(client.seal(0, 6, 1, &mut [0; 22]), None);
+        assert_eq!(client.seal(0, 6, 1, &mut [0; 23]), Some(23));
     }
 
     proptest! {

@@ -42,6 +42,11 @@ impl ReceiveCredit {
         self.consumed += (length + MESSAGE_COST) as u64;
     }
 
+    /// True if the program has taken everything that came.
+    pub fn is_all_taken(&self) -> bool {
+        self.consumed == self.begun
+    }
+
     /// What could be granted now.
     fn target(&self) -> u64 {
         (self.consumed + self.allowance).max(self.lent)

@@ -125,15 +125,16 @@ impl ReceivedPackets {
         Some(largest)
     }
 
-    /// Notes that a packet left; true if it held acknowledgements alone and should carry a PING, so
-    /// that the peer acknowledges one of them.
-    pub fn on_packet_sent(&mut self, acks_alone: bool) -> bool {
-        self.alone = if acks_alone { self.alone + 1 } else { 0 };
-        let ask = self.alone >= ALONE_BEFORE_PING;
-        if ask {
-            self.alone = 0;
-        }
-        ask
+    /// Notes that a packet of acknowledgements alone is about to leave; true if it should carry a
+    /// PING, so that the peer acknowledges one of a long row and ranges can be forgotten.
+    pub fn on_acks_alone(&mut self) -> bool {
+        self.alone += 1;
+        self.alone >= ALONE_BEFORE_PING
+    }
+
+    /// Notes that a packet is about to leave that the peer must acknowledge.
+    pub fn on_ack_eliciting(&mut self) {
+        self.alone = 0;
     }
 
     /// Notes that our packet `number` arrived with its acknowledgement up to `largest`: the peer need
@@ -222,11 +223,12 @@ mod tests {
     fn every_32nd_packet_of_acks_alone_asks_for_an_ack() {
         let mut received = received([0], Urgency::Strict);
         let asked = |received: &mut ReceivedPackets, count| {
-            (0..count).filter(|_| received.on_packet_sent(true)).count()
+            (0..count).filter(|_| received.on_acks_alone()).count()
         };
         assert_eq!(asked(&mut received, 31), 0);
-        received.on_packet_sent(false);
-        assert_eq!(asked(&mut received, 96), 3);
+        assert_eq!(asked(&mut received, 1), 1);
+        received.on_ack_eliciting();
+        assert_eq!(asked(&mut received, 31), 0);
     }
 
     #[test]

@@ -111,9 +111,9 @@ impl SentPackets {
         self.in_flight
     }
 
-    /// True while something that can be sent again is on the way.
-    pub fn holds_resendable(&self) -> bool {
-        self.resendable > 0
+    /// Packets on the way that hold something that can be sent again.
+    pub fn resendable(&self) -> usize {
+        self.resendable
     }
 
     /// Adds the packet with the next number.
@@ -204,9 +204,9 @@ mod tests {
         sent.skip(Instant::ZERO);
         sent.push(Instant::ZERO, 60, true, &[]);
         assert_eq!((sent.next_number(), sent.bytes_in_flight()), (4, 160));
-        assert!(sent.holds_resendable());
+        assert_eq!(sent.resendable(), 1);
         sent.settle(0, PacketState::Lost);
-        assert_eq!((sent.bytes_in_flight(), sent.holds_resendable()), (60, false));
+        assert_eq!((sent.bytes_in_flight(), sent.resendable()), (60, 0));
         sent.settle(0, PacketState::Acked);
         sent.settle(3, PacketState::Acked);
         sent.settle(9, PacketState::Acked);

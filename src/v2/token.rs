@@ -19,6 +19,13 @@ const SIGNATURE_PADDING: usize = 16;
 /// Nonce and tag: no two tokens share them, and they can't be altered.
 pub type TokenId = [u8; XNONCE_SIZE + TAG_SIZE];
 
+/// The id of a token packet of which nothing was checked yet.
+pub fn token_id(packet: &[u8; PACKET_SIZE]) -> TokenId {
+    let mut reader = Reader::new(packet);
+    let id = reader.take(PUBLIC_SIZE + SECRET_SIZE).and_then(|_| reader.array());
+    id.unwrap_or([0; XNONCE_SIZE + TAG_SIZE])
+}
+
 /// What a server learns from a token it could open.
 pub struct TokenSecret {
     /// Names the player.

@@ -84,9 +84,16 @@ impl UnreliableQueue {
             self.cost = self.cost.saturating_sub(queued.length + MESSAGE_COST);
             self.messages.pop_front();
         }
+        self.clear();
+        Fill::Everything
+    }
+
+    /// Forgets what is queued.
+    pub fn clear(&mut self) {
+        self.messages.clear();
         self.bytes.clear();
         self.bytes.shrink_to(IDLE_CAPACITY);
-        Fill::Everything
+        self.cost = 0;
     }
 }
 

@@ -1,0 +1,433 @@
+//! The sans-IO client: datagrams, time and messages in; datagrams and messages out. It walks the
+//! servers of its token until one lets it in, and ends in the state that says why none did.
+//!
+//! The order of calls in an update is the server's: [`advance`](Client::advance), then
+//! [`handle_datagram`](Client::handle_datagram) for each datagram, then
+//! [`handle_timeout`](Client::handle_timeout), then [`poll_transmit`](Client::poll_transmit) until it
+//! gives `None`.
+
+use crate::drop_reason::{DropCounters, DropReason};
+use crate::endpoint::{self, Path};
+use crate::message::{Delivery, Message};
+use crate::reason::DisconnectReason;
+use crate::time::Instant;
+use crate::token::{ConnectToken, InvalidToken, TOKEN_SIZE};
+use crate::v2::attempt::{Attempt, Phase, SEND_INTERVAL};
+use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
+use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE, DenyReason};
+use crate::v2::inbox::{InboxBudget, Ready, Source};
+use crate::v2::keys::AssociatedPrefix;
+use crate::v2::outbox::SendError;
+use crate::v2::packet::PacketType;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// An update longer than this is a pause of the program, and silence during it is nobody's fault.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A pause excuses silence for at most this long while datagrams wait to be read.
+const LONGEST_EXCUSE: Duration = Duration::from_secs(10);
+/// A server that is silent for this long, or three probe timeouts, is asked whether it is still there.
+const SUSPICION: Duration = Duration::from_secs(1);
+const SUSPICION_PROBES: u32 = 3;
+
+/// Where a client stands; the numbers are `cn_client_state_t`'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i32)]
+pub enum ClientState {
+    /// The token expired before a server let the client in.
+    ConnectTokenExpired = -6,
+    /// The token can't be used.
+    InvalidConnectToken = -5,
+    /// Nothing was heard from the server for the connection timeout.
+    ConnectionTimedOut = -4,
+    /// The last server gave a challenge and did not answer the response.
+    ChallengeResponseTimedOut = -3,
+    /// The last server did not answer.
+    ConnectionRequestTimedOut = -2,
+    /// The last server let the client not in.
+    ConnectionDenied = -1,
+    /// Not connected, and nothing went wrong.
+    Disconnected = 0,
+    /// Asking a server to be let in.
+    SendingConnectionRequest = 1,
+    /// Answering its challenge.
+    SendingChallengeResponse = 2,
+    /// Connected.
+    Connected = 3,
+}
+
+/// A client without a socket.
+pub struct Client {
+    context: Context,
+    unix: u64,
+    prefix: AssociatedPrefix,
+    application_id: u64,
+    state: ClientState,
+    token: Option<ConnectToken>,
+    /// Which server of the token's list is tried, and its address.
+    server: usize,
+    remote: Option<SocketAddr>,
+    attempt: Option<Attempt>,
+    connection: Option<Box<Connection>>,
+    /// Asks a silent server, once a second, whether it still has the connection.
+    suspicion: Option<Attempt>,
+    /// A connection that is over and still has CLOSE to say.
+    closing: Option<Box<Connection>>,
+    /// What a connection that is over had received.
+    left: (Ready, Ready),
+    reason: Option<DisconnectReason>,
+    counters: DropCounters,
+    paused_at: Option<Instant>,
+}
+
+impl Client {
+    /// A client that is not connected.
+    pub fn new(application_id: u64) -> Client {
+        Client {
+            context: Context::new([0; 32]),
+            unix: 0,
+            prefix: AssociatedPrefix::new(application_id),
+            application_id,
+            state: ClientState::Disconnected,
+            token: None,
+            server: 0,
+            remote: None,
+            attempt: None,
+            connection: None,
+            suspicion: None,
+            closing: None,
+            left: Default::default(),
+            reason: None,
+            counters: DropCounters::default(),
+            paused_at: None,
+        }
+    }
+
+    /// Begins to connect to the servers of `token`, from a clean state whatever happened before: a
+    /// connection there still is must have been [disconnected](Self::disconnect) and its last
+    /// datagrams polled. `seed` must be fresh random bytes.
+    pub fn connect(&mut self, token: &[u8; TOKEN_SIZE], seed: [u8; 32]) -> Result<(), InvalidToken> {
+        let now = self.context.tick.now;
+        *self = Client { unix: self.unix, ..Client::new(self.application_id) };
+        self.context = Context::new(seed);
+        self.context.tick.now = now;
+        let token = ConnectToken::read(token, self.application_id, self.unix);
+        let token = token.inspect_err(|_| self.state = ClientState::InvalidConnectToken)?;
+        self.token = Some(token);
+        self.try_server(0);
+        Ok(())
+    }
+
+    /// The servers of the token, in the form in which they are sent to.
+    pub fn servers(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.token.iter().flat_map(|token| &token.servers).map(|&server| reachable(server))
+    }
+
+    /// The server that is tried or connected to.
+    pub fn server(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    /// Where the client stands.
+    pub fn state(&self) -> ClientState {
+        self.state
+    }
+
+    /// Why the last connection ended, if the server or the protocol ended it.
+    pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
+        self.reason
+    }
+
+    /// True while the client needs its socket.
+    pub fn is_active(&self) -> bool {
+        self.state > ClientState::Disconnected || self.closing.is_some()
+    }
+
+    /// Ends the connection, or the attempt at one. What is queued leaves as far as the window allows,
+    /// and the server is told. Nothing happens to a client that is neither connected nor connecting.
+    pub fn disconnect(&mut self) {
+        if self.state > ClientState::Disconnected {
+            self.end(ClientState::Disconnected, Some(DisconnectReason::LEFT));
+        }
+    }
+
+    /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time
+    /// is, in unix seconds.
+    pub fn advance(&mut self, now: Instant, unix: u64) {
+        if now.since(self.context.tick.now) > PAUSE {
+            self.paused_at = Some(now);
+        }
+        self.context.tick.advance(now);
+        if self.state > ClientState::Disconnected {
+            self.unix = unix;
+        }
+    }
+
+    /// Takes in a datagram, which is overwritten. The error says why it was dropped, and was counted.
+    pub fn handle_datagram(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let result = self.dispatch(arrival, bytes);
+        self.counters.count(result);
+        result
+    }
+
+    /// Counts a datagram that was dropped before it got here.
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.counters.count(Err(reason));
+    }
+
+    fn dispatch(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let &first = bytes.first().ok_or(DropReason::Size)?;
+        if self.state <= ClientState::Disconnected {
+            return Err(DropReason::Ended);
+        }
+        if self.remote != Some(arrival.path.remote) {
+            return Err(DropReason::UnknownAddress);
+        }
+        match PacketType::of(first).ok_or(DropReason::Type)? {
+            PacketType::Data => self.handle_data(arrival, bytes),
+            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => self.handle_challenge(arrival, bytes),
+            PacketType::Denied if bytes.len() == DENIED_SIZE => self.handle_denied(bytes),
+            PacketType::Challenge | PacketType::Denied => Err(DropReason::Size),
+            PacketType::Response => Err(DropReason::Type),
+        }
+    }
+
+    fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let connection = self.connection.as_mut().ok_or(DropReason::Unexpected)?;
+        let result = connection.handle_packet(&mut self.context, arrival, bytes);
+        if connection.accept().is_some() && self.state == ClientState::SendingChallengeResponse {
+            self.state = ClientState::Connected;
+            self.attempt = None;
+        }
+        if result.is_ok() {
+            self.suspicion = None;
+        }
+        self.reap();
+        result
+    }
+
+    fn handle_challenge(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
+        let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
+        if let Some(suspicion) = &mut self.suspicion {
+            // The server does not know the token's connection any more.
+            suspicion.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
+            self.end(ClientState::ConnectionTimedOut, None);
+            return Ok(());
+        }
+        let attempt = self.attempt.as_mut().ok_or(DropReason::Unexpected)?;
+        let keys = attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        let setup = Setup {
+            timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
+            resend_ceiling: Duration::MAX,
+            inbox: InboxBudget::DEFAULT,
+        };
+        let connection = Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);
+        self.connection = Some(Box::new(connection));
+        self.state = ClientState::SendingChallengeResponse;
+        Ok(())
+    }
+
+    fn handle_denied(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+        let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
+        if let Some(suspicion) = &self.suspicion {
+            let reason = suspicion.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
+            match reason {
+                DenyReason::IN_USE => {
+                    if let Some(connection) = &mut self.connection {
+                        connection.on_sign_of_life(self.context.tick.now);
+                    }
+                    self.suspicion = None;
+                }
+                DenyReason::SHUTTING_DOWN => {}
+                _ => self.end(ClientState::ConnectionTimedOut, None),
+            }
+            return Ok(());
+        }
+        let attempt = self.attempt.as_ref().ok_or(DropReason::Unexpected)?;
+        let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
+        match reason {
+            DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
+            _ => self.try_next_server(ClientState::ConnectionDenied),
+        }
+        Ok(())
+    }
+
+    /// Ends the update's input: timers that are due. `backlog` says that datagrams still wait to be
+    /// read.
+    pub fn handle_timeout(&mut self, backlog: bool) {
+        let now = self.context.tick.now;
+        match self.paused_at {
+            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => self.context.silence_starts = now,
+            _ => self.paused_at = None,
+        }
+        if let Some((attempt, token)) = self.attempt.as_mut().zip(self.token.as_ref()) {
+            let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
+            if token.expiration <= self.unix {
+                self.end(ClientState::ConnectTokenExpired, None);
+            } else if attempt.is_timed_out(now, timeout) && self.paused_at.is_none() {
+                let state = match attempt.phase() {
+                    Phase::Request => ClientState::ConnectionRequestTimedOut,
+                    Phase::Response => ClientState::ChallengeResponseTimedOut,
+                };
+                self.try_next_server(state);
+            }
+            return;
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(&self.context);
+            self.reap();
+            self.suspect(now);
+        }
+    }
+
+    /// A server that is silent may have forgotten the connection: ask it.
+    fn suspect(&mut self, now: Instant) {
+        let Some(connection) = &self.connection else { return };
+        let heard_at = connection.heard_at().max(self.context.silence_starts);
+        let patience = SUSPICION.max(connection.probe_timeout(&self.context) * SUSPICION_PROBES);
+        if now.since(heard_at) < patience {
+            self.suspicion = None;
+        } else if self.suspicion.is_none() {
+            self.suspicion = Some(Attempt::new(self.context.generator.bytes(), SUSPICION));
+        }
+    }
+
+    /// When the client next has something to do by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let handshake = self.attempt.as_ref().zip(self.token.as_ref()).and_then(|(attempt, token)| {
+            attempt.poll_timeout(Duration::from_secs(u64::from(token.handshake_timeout)))
+        });
+        let connection = self.connection.as_ref().filter(|_| self.state == ClientState::Connected);
+        handshake.or_else(|| connection?.poll_timeout(&self.context))
+    }
+
+    fn reap(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        match connection.poll_end() {
+            None => {}
+            Some(End::Peer(reason, _)) => {
+                self.end(ClientState::Disconnected, None);
+                self.reason = Some(reason);
+            }
+            Some(End::TimedOut) => {
+                self.end(ClientState::ConnectionTimedOut, Some(DisconnectReason::TIMED_OUT));
+            }
+            Some(End::Violation) => {
+                self.end(ClientState::Disconnected, Some(DisconnectReason::PROTOCOL_ERROR));
+            }
+        }
+    }
+
+    fn try_server(&mut self, server: usize) {
+        self.server = server;
+        self.connection = None;
+        let remote = self.servers().nth(server);
+        self.remote = remote;
+        self.attempt = Some(Attempt::new(self.context.generator.bytes(), SEND_INTERVAL));
+        self.state = ClientState::SendingConnectionRequest;
+    }
+
+    /// The next server, or the end in `state` if this was the last.
+    fn try_next_server(&mut self, state: ClientState) {
+        let next = self.server + 1;
+        if next < self.servers().count() { self.try_server(next) } else { self.end(state, None) }
+    }
+
+    /// Ends everything in `state`; `tell` is the reason the server is given.
+    fn end(&mut self, state: ClientState, tell: Option<DisconnectReason>) {
+        self.state = state;
+        self.reason = tell;
+        self.attempt = None;
+        self.suspicion = None;
+        let Some(mut connection) = self.connection.take() else { return };
+        self.left = connection.take_inbox().into_ready();
+        if let Some(reason) = tell.filter(|_| connection.accept().is_some()) {
+            let flush = reason == DisconnectReason::LEFT;
+            connection.close(&self.context, reason, b"", flush);
+            self.closing = Some(connection);
+        }
+    }
+
+    /// Writes the next datagram that is due to `buffer`; `None` when none is. Call it until then at
+    /// the end of every update, to flush, and after [`disconnect`](Self::disconnect).
+    pub fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        if let Some(closing) = &mut self.closing {
+            let transmit = closing.poll_transmit(&mut self.context, Scope::Everything, buffer);
+            if transmit.is_some() {
+                return transmit;
+            }
+            self.closing = None;
+        }
+        let now = self.context.tick.now;
+        let path = Path { remote: self.remote?, local: None };
+        if let Some((attempt, token)) =
+            self.attempt.as_mut().or(self.suspicion.as_mut()).zip(self.token.as_ref())
+            && let Some(size) = attempt.poll_transmit(now, &self.prefix, &token.packet, buffer)
+        {
+            return Some(Transmit { path, size });
+        }
+        self.connection.as_mut()?.poll_transmit(&mut self.context, Scope::Everything, buffer)
+    }
+
+    /// Writes the next datagram for the unreliable messages that wait, and for what fits beside them.
+    /// Call it until `None` after a send that should leave at once.
+    pub fn poll_transmit_unreliable(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        self.connection.as_mut()?.poll_transmit(&mut self.context, Scope::Unreliable, buffer)
+    }
+
+    /// The next message the server sent on wire channel 0. What came before a connection ended can be
+    /// taken until the next one begins.
+    pub fn poll_message(&mut self) -> Option<Message> {
+        self.poll(Source::Packets)
+    }
+
+    /// The next message the server sent on wire channels 1 to 8.
+    pub fn poll_channel_message(&mut self) -> Option<Message> {
+        self.poll(Source::Channels)
+    }
+
+    fn poll(&mut self, source: Source) -> Option<Message> {
+        match (&mut self.connection, source) {
+            (Some(connection), _) => connection.inbox().pop(source),
+            (None, Source::Packets) => self.left.0.pop(),
+            (None, Source::Channels) => self.left.1.pop(),
+        }
+    }
+
+    /// Queues a message for the server, on wire channel 0 to 8.
+    pub fn send(&mut self, channel: u8, delivery: Delivery, id: u32, bytes: &[u8]) -> Result<(), SendError> {
+        match &mut self.connection {
+            Some(connection) if self.state == ClientState::Connected => {
+                connection.send(channel, delivery, id, bytes)
+            }
+            _ => Err(SendError::NotConnected),
+        }
+    }
+
+    /// The connection, for its round trip and rates.
+    pub fn connection(&self) -> Option<&Connection> {
+        self.connection.as_deref().filter(|_| self.state == ClientState::Connected)
+    }
+
+    /// The current update's time.
+    pub fn now(&self) -> Instant {
+        self.context.tick.now
+    }
+
+    /// Datagrams received and dropped.
+    pub fn counters(&self) -> &DropCounters {
+        &self.counters
+    }
+}
+
+/// The address to send to for a server that a token lists: one bound to a wildcard address of this
+/// machine is reached over loopback, and answers from there.
+fn reachable(server: SocketAddr) -> SocketAddr {
+    let mut server = endpoint::canonical(server);
+    match server.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => server.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(ip) if ip.is_unspecified() => server.set_ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        _ => {}
+    }
+    server
+}

@@ -1,0 +1,472 @@
+//! The sans-IO server: datagrams, time and messages in; datagrams and events out. One server serves
+//! one socket and any number of clients; an update touches those that have something to do.
+//!
+//! The order of calls in an update is [`advance`](Server::advance), then
+//! [`handle_datagram`](Server::handle_datagram) for each datagram, then
+//! [`handle_timeout`](Server::handle_timeout), then [`poll_transmit`](Server::poll_transmit) and
+//! [`poll_event`](Server::poll_event) until both give `None`.
+
+mod admit;
+mod events;
+mod lending;
+mod slots;
+
+pub use events::Event;
+pub use lending::DEFAULT_MEMORY;
+pub use slots::MAX_CLIENTS;
+
+use crate::crypto::key_pair::TokenKey;
+use crate::drop_reason::{DropCounters, DropReason};
+use crate::endpoint::{self, Path};
+use crate::keyed_map::{KeyedHash, KeyedMap};
+use crate::message::{Delivery, Message};
+use crate::reason::DisconnectReason;
+use crate::time::Instant;
+use crate::timer_queue::TimerQueue;
+use crate::token::USER_DATA_SIZE;
+use crate::used_tokens::UsedTokens;
+use crate::v2::admission::{Admission, Reply};
+use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
+use crate::v2::handshake::{REQUEST_SIZE, RESPONSE_SIZE};
+use crate::v2::keys::{ClientRandom, CookieBytes};
+use crate::v2::outbox::SendError;
+use crate::v2::packet::{self, PacketType};
+use crate::v2::token::TokenId;
+use events::EventQueue;
+use lending::Lending;
+use slots::Slots;
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// An update longer than this is a pause of the program, and silence during it is nobody's fault.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A pause excuses silence for at most this long while datagrams wait to be read.
+const LONGEST_EXCUSE: Duration = Duration::from_secs(10);
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The game; the same number in tokens and clients.
+    pub application_id: u64,
+    /// The key pairs whose tokens are accepted.
+    pub keys: Vec<TokenKey>,
+    /// Clients at most, 1 to [`MAX_CLIENTS`].
+    pub max_clients: usize,
+    /// Silence after which a client counts as gone; `None` is never.
+    pub connection_timeout: Option<Duration>,
+    /// The longest a lost message waits to be sent again, where the round trip allows it.
+    pub resend_ceiling: Duration,
+    /// Bytes for what all clients send, before the program takes it.
+    pub memory: u64,
+}
+
+/// The addresses a token may list for this server.
+#[derive(Clone, Debug, Default)]
+struct Addresses {
+    bound: Option<SocketAddr>,
+    public: Vec<SocketAddr>,
+}
+
+impl Addresses {
+    /// True if `address` is this server's. `local` is where the datagram was really sent to, which a
+    /// socket bound to a wildcard address goes by.
+    fn is_own(&self, address: SocketAddr, local: Option<IpAddr>) -> bool {
+        let Some(bound) = self.bound else { return false };
+        let reached = local.map(|ip| endpoint::canonical(SocketAddr::new(ip, bound.port())));
+        address == bound
+            || (bound.ip().is_unspecified() && Some(address) == reached)
+            || self.public.contains(&address)
+    }
+}
+
+/// A client in its slot.
+struct Client {
+    connection: Connection,
+    client_id: u64,
+    token: TokenId,
+    creation: u64,
+    random: ClientRandom,
+    /// Cookies its responses showed, the last the one in use.
+    cookies: Vec<CookieBytes>,
+    user_data: Box<[u8; USER_DATA_SIZE]>,
+    /// When a client that was let in must have been heard.
+    heard_by: Instant,
+    /// True while it is in the list of those with something to send.
+    active: bool,
+}
+
+/// A server without a socket.
+pub struct Server {
+    context: Context,
+    unix: u64,
+    setup: Setup,
+    addresses: Addresses,
+    admission: Admission,
+    used: UsedTokens,
+    slots: Slots,
+    by_client: KeyedMap<u64, u32>,
+    by_token: KeyedMap<TokenId, u32>,
+    timers: TimerQueue,
+    /// Slots with something to send.
+    active: VecDeque<u32>,
+    /// Replies to addresses that have not proven themselves.
+    replies: VecDeque<(Path, Reply)>,
+    /// Closed connections whose peers may not have heard, by connection id, oldest first.
+    closed: KeyedMap<u32, Box<Connection>>,
+    closed_order: VecDeque<u32>,
+    /// Of these, the ones with something to say.
+    closed_active: VecDeque<u32>,
+    events: EventQueue,
+    lending: Lending,
+    counters: DropCounters,
+    running: bool,
+    /// When the program paused, while datagrams from before still wait.
+    paused_at: Option<Instant>,
+}
+
+impl Server {
+    /// Starts a server that is reached at `bound`. `seed` must be fresh random bytes at every start:
+    /// what is drawn from it keeps recordings of earlier runs worthless.
+    pub fn new(config: ServerConfig, bound: SocketAddr, public: &[SocketAddr], seed: [u8; 32]) -> Server {
+        let mut context = Context::new(seed);
+        let generator = &mut context.generator;
+        let slots = Slots::new(config.max_clients);
+        let (lending, inbox) = Lending::new(config.memory, slots.capacity());
+        let admission = Admission::new(config.application_id, config.keys, Instant::ZERO, generator);
+        let used = UsedTokens::new(slots.capacity(), generator);
+        let by_client = KeyedMap::with_hasher(KeyedHash::new(generator));
+        let by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
+        let closed = KeyedMap::with_hasher(KeyedHash::new(generator));
+        let mut server = Server {
+            context,
+            unix: 0,
+            setup: Setup {
+                timeout: config.connection_timeout,
+                resend_ceiling: config.resend_ceiling,
+                inbox,
+            },
+            addresses: Addresses { bound: Some(endpoint::canonical(bound)), public: Vec::new() },
+            admission,
+            used,
+            slots,
+            by_client,
+            by_token,
+            timers: TimerQueue::default(),
+            active: VecDeque::new(),
+            replies: VecDeque::new(),
+            closed,
+            closed_order: VecDeque::new(),
+            closed_active: VecDeque::new(),
+            events: EventQueue::default(),
+            lending,
+            counters: DropCounters::default(),
+            running: true,
+            paused_at: None,
+        };
+        public.iter().for_each(|&address| server.add_public_address(address));
+        server
+    }
+
+    /// Also accepts tokens that list `address`: where players reach the server from outside.
+    pub fn add_public_address(&mut self, address: SocketAddr) {
+        let address = endpoint::canonical(address);
+        if !self.addresses.public.contains(&address) {
+            self.addresses.public.push(address);
+        }
+    }
+
+    /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time
+    /// is, in unix seconds.
+    pub fn advance(&mut self, now: Instant, unix: u64) {
+        if now.since(self.context.tick.now) > PAUSE {
+            self.paused_at = Some(now);
+        }
+        self.context.tick.advance(now);
+        self.unix = unix;
+        self.events.begin_update();
+        let Context { tick, generator, .. } = &mut self.context;
+        self.admission.handle_timeout(tick.now, generator);
+    }
+
+    /// Takes in a datagram, which is overwritten. The error says why it was dropped, and was counted.
+    pub fn handle_datagram(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let result = self.dispatch(arrival, bytes);
+        self.counters.count(result);
+        result
+    }
+
+    /// Counts a datagram that was dropped before it got here.
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.counters.count(Err(reason));
+    }
+
+    fn dispatch(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let &first = bytes.first().ok_or(DropReason::Size)?;
+        if !self.running {
+            return Err(DropReason::Unexpected);
+        }
+        if first == 0 {
+            if bytes.len() == REQUEST_SIZE {
+                return self.handle_request(arrival, bytes);
+            }
+            return Err(if bytes.len() == crate::token::PACKET_SIZE {
+                DropReason::Version
+            } else {
+                DropReason::Size
+            });
+        }
+        match PacketType::of(first).ok_or(DropReason::Type)? {
+            PacketType::Data => self.handle_data(arrival, bytes),
+            PacketType::Response if bytes.len() == RESPONSE_SIZE => self.handle_response(arrival, bytes),
+            PacketType::Response => Err(DropReason::Size),
+            PacketType::Challenge | PacketType::Denied => Err(DropReason::Type),
+        }
+    }
+
+    fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        let id = packet::connection_id(bytes).ok_or(DropReason::Size)?;
+        let Some(index) = self.slots.find(id) else {
+            let closed = self.closed.get_mut(&id).ok_or(DropReason::UnknownConnection)?;
+            let result = closed.handle_packet(&mut self.context, arrival, bytes);
+            if result == Err(DropReason::Ended) {
+                self.closed_active.push_back(id);
+            }
+            return result;
+        };
+        let Some(client) = self.slots.get_mut(index) else { return Err(DropReason::UnknownConnection) };
+        let result = client.connection.handle_packet(&mut self.context, arrival, bytes);
+        if matches!(result, Err(DropReason::Forged | DropReason::Replayed | DropReason::Size)) {
+            return result;
+        }
+        self.events.on_received(index, client.connection.inbox());
+        self.note_loan_wanted(index);
+        if !self.reap(index) {
+            self.activate(index);
+        }
+        result
+    }
+
+    /// Ends the update's input: timers that are due, loans, connections that ended. `backlog` says
+    /// that datagrams still wait to be read.
+    pub fn handle_timeout(&mut self, backlog: bool) {
+        let now = self.context.tick.now;
+        match self.paused_at {
+            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => self.context.silence_starts = now,
+            _ => self.paused_at = None,
+        }
+        while let Some(index) = self.timers.pop_due(now) {
+            let Some(client) = self.slots.get_mut(index) else { continue };
+            client.connection.handle_timeout(&self.context);
+            if !client.connection.is_confirmed() && client.heard_by <= now {
+                self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
+                continue;
+            }
+            if !self.reap(index) {
+                self.activate(index);
+            }
+        }
+        self.grant_loans();
+        while let Some(&id) = self.closed_order.front() {
+            if self.closed.get(&id).is_some_and(|closed| !closed.is_over(now)) {
+                break;
+            }
+            self.forget_closed();
+        }
+    }
+
+    /// When the server next has something to do by itself.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let now = self.context.tick.now;
+        let waiting = !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
+        if waiting { Some(now) } else { self.timers.next() }
+    }
+
+    /// Removes a client whose connection ended by itself; true if it did.
+    fn reap(&mut self, index: u32) -> bool {
+        let Some(client) = self.slots.get_mut(index) else { return true };
+        match client.connection.poll_end() {
+            None => return false,
+            Some(End::Peer(reason, _)) => self.depart(index, reason, b"", false, false),
+            Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false),
+            Some(End::Violation) => self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false),
+        }
+        true
+    }
+
+    /// Takes a client out of its slot. `tell` says whether it is told; `by_program` whether the
+    /// program did it, and learns of it only after the next update.
+    fn depart(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool, by_program: bool) {
+        let Some(mut client) = self.slots.vacate(index) else { return };
+        self.timers.set(index, None);
+        self.lending.on_disconnected(index);
+        self.by_client.remove(&client.client_id);
+        self.by_token.remove(&client.token);
+        let inbox = client.connection.take_inbox();
+        self.events.on_disconnected(index, reason, inbox, by_program);
+        let Some(id) = client.connection.accept().map(|accept| accept.connection_id).filter(|_| tell) else {
+            return;
+        };
+        client.connection.close(&self.context, reason, text, by_program);
+        if self.closed_order.len() >= self.slots.capacity() {
+            self.forget_closed();
+        }
+        self.closed.insert(id, Box::new(client.connection));
+        self.closed_order.push_back(id);
+        self.closed_active.push_back(id);
+    }
+
+    fn forget_closed(&mut self) {
+        if let Some(id) = self.closed_order.pop_front() {
+            self.closed.remove(&id);
+        }
+    }
+
+    /// Puts a client into the list of those with something to send.
+    fn activate(&mut self, index: u32) {
+        if let Some(client) = self.slots.get_mut(index)
+            && !std::mem::replace(&mut client.active, true)
+        {
+            self.active.push_back(index);
+        }
+    }
+
+    /// Writes the next datagram that is due to `buffer`; `None` when none is. Call it until then at
+    /// the end of every update, and to flush.
+    pub fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        while let Some((path, reply)) = self.replies.pop_front() {
+            if let Some(room) = buffer.get_mut(..reply.bytes().len()) {
+                room.copy_from_slice(reply.bytes());
+                return Some(Transmit { path, size: reply.bytes().len() });
+            }
+        }
+        while let Some(&id) = self.closed_active.front() {
+            let closed = self.closed.get_mut(&id);
+            let transmit =
+                closed.and_then(|closed| closed.poll_transmit(&mut self.context, Scope::Everything, buffer));
+            if transmit.is_some() {
+                return transmit;
+            }
+            self.closed_active.pop_front();
+        }
+        while let Some(&index) = self.active.front() {
+            if let Some(client) = self.slots.get_mut(index) {
+                let transmit = client.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
+                if transmit.is_some() {
+                    return transmit;
+                }
+                client.active = false;
+                let mut at = client.connection.poll_timeout(&self.context);
+                if !client.connection.is_confirmed() {
+                    at = Some(at.map_or(client.heard_by, |at| at.min(client.heard_by)));
+                }
+                self.timers.set(index, at);
+            }
+            self.active.pop_front();
+        }
+        None
+    }
+
+    /// Writes the next datagram for the unreliable messages that wait for one client, and for what
+    /// fits beside them. Call it until `None` after a send that should leave at once.
+    pub fn poll_transmit_unreliable(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
+        let client = self.slots.get_mut(index)?;
+        client.connection.poll_transmit(&mut self.context, Scope::Unreliable, buffer)
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop(&mut self.slots)?;
+        if let Event::Message { index, message } = &event
+            && message.info().reliable
+        {
+            self.on_taken(*index);
+        }
+        Some(event)
+    }
+
+    /// The next message that a client sent on wire channels 1 to 8, and the client's slot.
+    pub fn poll_channel_message(&mut self) -> Option<(u32, Message)> {
+        let (index, message) = self.events.pop_channel_message(&mut self.slots)?;
+        if message.info().reliable {
+            self.on_taken(index);
+        }
+        Some((index, message))
+    }
+
+    /// The program took a reliable message: its room may be granted again.
+    fn on_taken(&mut self, index: u32) {
+        let Some(client) = self.slots.get_mut(index) else { return };
+        if client.connection.inbox().credit.is_grant_due() {
+            self.activate(index);
+        }
+        self.note_loan_wanted(index);
+    }
+
+    /// Queues a message for a client, on wire channel 0 to 8.
+    pub fn send(
+        &mut self,
+        index: u32,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        let client = self.slots.get_mut(index).ok_or(SendError::NotConnected)?;
+        client.connection.send(channel, delivery, id, bytes)?;
+        self.activate(index);
+        Ok(())
+    }
+
+    /// Sends a client away. Its event comes with the next update; with `tell` what is queued for it
+    /// still leaves, and then the reason with up to 255 bytes of `text`.
+    pub fn disconnect(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool) {
+        self.depart(index, reason, text, tell, true);
+    }
+
+    /// Sends all clients away and takes in nothing more. Datagrams and events can still be polled.
+    pub fn stop(&mut self) {
+        let all: Vec<u32> = self.slots.occupied().collect();
+        for index in all {
+            self.depart(index, DisconnectReason::SERVER_STOPPED, b"", true, true);
+        }
+        self.replies.clear();
+        self.events.begin_update();
+        self.running = false;
+    }
+
+    /// True if a client is in this slot.
+    pub fn is_connected(&self, index: u32) -> bool {
+        self.slots.get(index).is_some()
+    }
+
+    /// How many clients there are.
+    pub fn connected(&self) -> usize {
+        self.slots.connected()
+    }
+
+    /// How many clients fit.
+    pub fn max_clients(&self) -> usize {
+        self.slots.capacity()
+    }
+
+    /// What a client's token carried for the program.
+    pub fn user_data(&self, index: u32) -> Option<&[u8; USER_DATA_SIZE]> {
+        self.slots.get(index).map(|client| &*client.user_data)
+    }
+
+    /// The connection in a slot, for its round trip and rates.
+    pub fn connection(&self, index: u32) -> Option<&Connection> {
+        self.slots.get(index).map(|client| &client.connection)
+    }
+
+    /// The current update's time.
+    pub fn now(&self) -> Instant {
+        self.context.tick.now
+    }
+
+    /// Datagrams received and dropped.
+    pub fn counters(&self) -> &DropCounters {
+        &self.counters
+    }
+}

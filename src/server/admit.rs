@@ -1,0 +1,181 @@
+//! Who is let in (PROTOCOL section 5): requests are judged without keeping anything; a response that
+//! shows the cookie and the token's keys gets a slot.
+
+use super::{Client, Server};
+use crate::drop_reason::DropReason;
+use crate::reason::DisconnectReason;
+use crate::v2::admission::OpenToken;
+use crate::v2::connection::{Arrival, Connection};
+use crate::v2::frame::Accept;
+use crate::v2::handshake::{DenyReason, Request, Response};
+use std::time::Duration;
+
+/// Responses under different cookies that one connection may be moved by before its client is heard.
+const MAX_COOKIES: usize = 4;
+/// The time a client that was let in has to be heard, at least and at most.
+const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// What a server thinks of a token that opened.
+enum Verdict {
+    /// It may make a connection.
+    Welcome,
+    /// It has one, in this slot.
+    Live(u32),
+    /// It may not.
+    Denied(DenyReason, DropReason),
+}
+
+impl Server {
+    fn judge(&mut self, token: &OpenToken<'_>, arrival: &Arrival) -> Verdict {
+        // First of all: a connection outlives its token, and its client may ask whether it is there.
+        if let Some(&index) = self.by_token.get(token.id()) {
+            return Verdict::Live(index);
+        }
+        let now = self.context.tick.now;
+        let secret = &token.secret;
+        if self.used.is_expired(token.packet.public.expiration, self.unix) {
+            return Verdict::Denied(DenyReason::EXPIRED, DropReason::Expired);
+        }
+        if !token.lists(|address| self.addresses.is_own(address, arrival.path.local)) {
+            return Verdict::Denied(DenyReason::NOT_LISTED, DropReason::NotListed);
+        }
+        if self.used.contains(secret.client_id, token.id(), secret.creation) {
+            return Verdict::Denied(DenyReason::TOKEN_USED, DropReason::TokenUsed);
+        }
+        let holder = self.by_client.get(&secret.client_id).and_then(|&index| self.slots.get(index));
+        if holder.is_some_and(|client| client.creation > secret.creation) {
+            return Verdict::Denied(DenyReason::TOKEN_USED, DropReason::TokenUsed);
+        }
+        if (holder.is_none() && self.slots.is_full()) || self.used.is_full(now, self.unix) {
+            return Verdict::Denied(DenyReason::FULL, DropReason::Full);
+        }
+        Verdict::Welcome
+    }
+
+    fn deny(&mut self, token: &OpenToken<'_>, arrival: &Arrival, reason: DenyReason) {
+        let reply = self.admission.deny(token, arrival.path.remote, reason);
+        self.replies.push_back((arrival.path, reply));
+    }
+
+    pub(super) fn handle_request(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
+        let request = Request::decode(bytes).map_err(|_| DropReason::Size)?;
+        let token = self.admission.open(&request)?;
+        match self.judge(&token, arrival) {
+            Verdict::Welcome => {}
+            Verdict::Live(index) => {
+                let Some(client) = self.slots.get(index) else { return Err(DropReason::Unexpected) };
+                if client.random != token.random {
+                    self.deny(&token, arrival, DenyReason::IN_USE);
+                    return Err(DropReason::TokenInUse);
+                }
+                if client.connection.is_confirmed() {
+                    return Err(DropReason::Unexpected);
+                }
+            }
+            Verdict::Denied(reason, counted) => {
+                self.deny(&token, arrival, reason);
+                return Err(counted);
+            }
+        }
+        let reply = self.admission.challenge(&token, arrival.path.remote);
+        self.replies.push_back((arrival.path, reply));
+        Ok(())
+    }
+
+    pub(super) fn handle_response(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
+        let response = Response::decode(bytes).map_err(|_| DropReason::Size)?;
+        if !self.admission.accepts_cookie(&response, arrival.path.remote) {
+            return Err(DropReason::Cookie);
+        }
+        let token = self.admission.open(&response.request)?;
+        let verdict = self.judge(&token, arrival);
+        let prefix = self.admission.prefix();
+        let keys = token.session_keys(&response.cookie);
+        if !response.is_authentic(&prefix, &keys) {
+            return Err(DropReason::Forged);
+        }
+        match verdict {
+            Verdict::Denied(reason, counted) => {
+                self.deny(&token, arrival, reason);
+                Err(counted)
+            }
+            Verdict::Live(index) => {
+                let Some(client) = self.slots.get_mut(index) else { return Err(DropReason::Unexpected) };
+                if client.random != token.random {
+                    self.deny(&token, arrival, DenyReason::IN_USE);
+                    return Err(DropReason::TokenInUse);
+                }
+                if client.connection.is_confirmed() {
+                    return Err(DropReason::Unexpected);
+                }
+                if client.cookies.last() == Some(&response.cookie) {
+                    client.connection.repeat_accept();
+                } else if client.cookies.len() < MAX_COOKIES && !client.cookies.contains(&response.cookie) {
+                    client.cookies.push(response.cookie);
+                    client.connection.restart(&mut self.context, prefix, &keys, arrival.path);
+                } else {
+                    return Err(DropReason::Replayed);
+                }
+                self.activate(index);
+                Ok(())
+            }
+            Verdict::Welcome => {
+                if let Some(&index) = self.by_client.get(&token.secret.client_id) {
+                    self.depart(index, DisconnectReason::REPLACED, b"", true, false);
+                }
+                let Some((index, connection_id)) = self.slots.vacant() else { return Err(DropReason::Full) };
+                let accept = Accept {
+                    connection_id,
+                    client_index: index,
+                    client_id: token.secret.client_id,
+                    max_clients: self.slots.capacity() as u32,
+                    connection_timeout: self.setup.timeout.map_or(0, |timeout| timeout.as_secs() as u32),
+                    incoming_rate: 0,
+                };
+                let connection = Connection::new_server(
+                    &mut self.context,
+                    prefix,
+                    &keys,
+                    arrival.path,
+                    accept,
+                    self.setup,
+                );
+                self.admit(index, arrival, token, response.cookie, connection);
+                Ok(())
+            }
+        }
+    }
+
+    fn admit(
+        &mut self,
+        index: u32,
+        arrival: &Arrival,
+        token: OpenToken<'_>,
+        cookie: [u8; 16],
+        connection: Connection,
+    ) {
+        let now = self.context.tick.now;
+        let id = *token.id();
+        let expiration = token.packet.public.expiration;
+        let OpenToken { secret, random, packet } = token;
+        self.used.insert(secret.client_id, &id, secret.creation, expiration, now, self.unix);
+        self.by_client.insert(secret.client_id, index);
+        self.by_token.insert(id, index);
+        let handshake = Duration::from_secs(u64::from(packet.public.handshake_timeout));
+        self.events.on_connected(index, secret.client_id, arrival.path.remote);
+        let client = Client {
+            connection,
+            client_id: secret.client_id,
+            token: id,
+            creation: secret.creation,
+            random,
+            cookies: vec![cookie],
+            user_data: secret.user_data,
+            heard_by: now + handshake.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
+            active: false,
+        };
+        self.slots.occupy(index, Box::new(client));
+        self.activate(index);
+    }
+}

@@ -1,0 +1,214 @@
+//! Tokens that have made a connection: none makes a second one until it has expired, whatever it is
+//! shown from and however often the player left. When the memory is full new tokens are refused,
+//! never old ones forgotten.
+
+use crate::crypto::random::Generator;
+use crate::keyed_map::{KeyedHash, KeyedMap};
+use crate::time::Instant;
+use std::hash::BuildHasher;
+use std::time::Duration;
+
+/// However short a token's life, it is remembered for this long of the server's own clock.
+const LEAST_MEMORY: Duration = Duration::from_secs(30);
+/// Tokens of one client id kept one by one once half of the memory is in use.
+const KEPT_OF_ONE_CLIENT: usize = 16;
+
+/// The memory of used tokens.
+#[derive(Debug)]
+pub struct UsedTokens {
+    clients: KeyedMap<u64, ClientTokens>,
+    hash: KeyedHash,
+    entries: usize,
+    capacity: usize,
+    /// The entries that will have come since the last sweep when the next one is worth its time.
+    sweep_at: usize,
+    swept: Instant,
+    /// The latest expiration of a token that was forgotten: with a clock that steps back, what expires
+    /// until then could be one of those.
+    forgotten_until: u64,
+}
+
+#[derive(Debug, Default)]
+struct ClientTokens {
+    used: Vec<Used>,
+    newest_creation: u64,
+    /// Everything created at or before this counts as used.
+    watermark: Option<(u64, Used)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    token: u64,
+    expiration: u64,
+    since_seconds: u32,
+}
+
+impl Used {
+    fn is_live(&self, now: Instant, unix: u64) -> bool {
+        let age = seconds(now).saturating_sub(self.since_seconds);
+        unix < self.expiration || u64::from(age) <= LEAST_MEMORY.as_secs()
+    }
+}
+
+fn seconds(now: Instant) -> u32 {
+    u32::try_from(now.since(Instant::ZERO).as_secs()).unwrap_or(u32::MAX)
+}
+
+impl UsedTokens {
+    /// Starts empty, for a server of `max_clients`.
+    pub fn new(max_clients: usize, generator: &mut Generator) -> UsedTokens {
+        UsedTokens {
+            clients: KeyedMap::with_hasher(KeyedHash::new(generator)),
+            hash: KeyedHash::new(generator),
+            entries: 0,
+            capacity: 64 * max_clients + 16_384,
+            sweep_at: 64,
+            swept: Instant::ZERO,
+            forgotten_until: 0,
+        }
+    }
+
+    /// True if a token with this expiration must count as expired.
+    pub fn is_expired(&self, expiration: u64, unix: u64) -> bool {
+        expiration <= unix || expiration <= self.forgotten_until
+    }
+
+    /// True if this token of `client_id`, made at `creation`, has made a connection.
+    pub fn contains(&self, client_id: u64, token: &[u8], creation: u64) -> bool {
+        let Some(client) = self.clients.get(&client_id) else { return false };
+        let token = self.hash.hash_one(token);
+        client.watermark.is_some_and(|(watermark, _)| creation <= watermark)
+            || client.used.iter().any(|used| used.token == token)
+    }
+
+    /// True if no further token can be remembered now.
+    pub fn is_full(&mut self, now: Instant, unix: u64) -> bool {
+        if self.entries >= self.capacity && now.since(self.swept) >= Duration::from_secs(1) {
+            self.sweep(now, unix);
+        }
+        self.entries >= self.capacity
+    }
+
+    /// Remembers a token that made a connection.
+    pub fn insert(
+        &mut self,
+        client_id: u64,
+        token: &[u8],
+        creation: u64,
+        expiration: u64,
+        now: Instant,
+        unix: u64,
+    ) {
+        let used = Used { token: self.hash.hash_one(token), expiration, since_seconds: seconds(now) };
+        let crowded = self.entries >= self.capacity / 2;
+        let client = self.clients.entry(client_id).or_default();
+        client.used.push(used);
+        client.newest_creation = client.newest_creation.max(creation);
+        self.entries += 1;
+        if crowded && client.used.len() > KEPT_OF_ONE_CLIENT {
+            self.entries -= client.used.len();
+            let all = client.used.drain(..).chain(client.watermark.map(|(_, used)| used));
+            let expiration = all.map(|used| used.expiration).max().unwrap_or(expiration);
+            client.used = Vec::new();
+            client.watermark = Some((client.newest_creation, Used { expiration, ..used }));
+        }
+        if self.entries >= self.sweep_at {
+            self.sweep(now, unix);
+        }
+    }
+
+    /// Forgets what has expired. Its cost is paid by as many insertions.
+    fn sweep(&mut self, now: Instant, unix: u64) {
+        let (mut left, mut forgotten_until) = (0, self.forgotten_until);
+        let mut forget = |used: &Used| {
+            if used.is_live(now, unix) {
+                return false;
+            }
+            forgotten_until = forgotten_until.max(used.expiration);
+            true
+        };
+        self.clients.retain(|_, client| {
+            client.used.retain(|used| !forget(used));
+            client.watermark.take_if(|(_, used)| forget(used));
+            left += client.used.len();
+            !client.used.is_empty() || client.watermark.is_some()
+        });
+        self.clients.shrink_to(2 * self.clients.len());
+        self.entries = left;
+        self.forgotten_until = forgotten_until;
+        self.sweep_at = (2 * left).max(64);
+        self.swept = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(max_clients: usize) -> UsedTokens {
+        UsedTokens::new(max_clients, &mut Generator::new([7; 32]))
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_token_counts_as_used_until_it_expires_and_for_half_a_minute() {
+        let mut tokens = used(1);
+        tokens.insert(1, b"long", 100, 500, at(0), 100);
+        tokens.insert(1, b"short", 100, 101, at(0), 100);
+        tokens.sweep(at(20), 120);
+        assert!(tokens.contains(1, b"long", 100) && tokens.contains(1, b"short", 100));
+        assert!(!tokens.contains(1, b"other", 100) && !tokens.contains(2, b"long", 100));
+        tokens.sweep(at(40), 140);
+        assert!(tokens.contains(1, b"long", 100) && !tokens.contains(1, b"short", 100));
+        tokens.sweep(at(400), 500);
+        assert!(!tokens.contains(1, b"long", 100));
+        assert!(tokens.clients.is_empty());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_brings_no_forgotten_token_back() {
+        let mut tokens = used(1);
+        tokens.insert(1, b"token", 100, 200, at(0), 100);
+        tokens.sweep(at(100), 200);
+        assert!(!tokens.contains(1, b"token", 100));
+        assert!(tokens.is_expired(200, 150));
+        assert!(!tokens.is_expired(201, 150));
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_forgets_nothing() {
+        let mut tokens = used(1);
+        for number in 0u64..1000 {
+            tokens.insert(number, b"token", 0, 1, Instant::ZERO, 0);
+        }
+        assert!((0..1000).all(|number| tokens.contains(number, b"token", 0)));
+    }
+
+    #[test]
+    fn one_client_with_many_tokens_leaves_room_for_others() {
+        let mut tokens = used(1);
+        let half = tokens.capacity as u64 / 2;
+        for number in 0..half + 1000 {
+            tokens.insert(5, &number.to_le_bytes(), number, u64::MAX, at(0), 0);
+        }
+        assert!(tokens.entries as u64 <= half, "{}", tokens.entries);
+        assert!((0..half + 1000).all(|number| tokens.contains(5, &number.to_le_bytes(), number)));
+        assert!(!tokens.contains(5, b"new", half + 1000));
+    }
+
+    #[test]
+    fn a_full_memory_stays_full_until_something_expires() {
+        let mut tokens = used(1);
+        let capacity = tokens.capacity as u64;
+        for number in 0..capacity {
+            assert!(!tokens.is_full(at(1), 0));
+            tokens.insert(number, b"token", 0, 1000, at(1), 0);
+        }
+        assert!(tokens.is_full(at(2), 999));
+        assert!(tokens.is_full(at(40), 999));
+        assert!(!tokens.is_full(at(41), 1000));
+    }
+}

@@ -1,0 +1,437 @@
+//! One connection after the handshake: packets in, messages out, and the reverse. Client and server
+//! hold the same thing; what differs is who tells ACCEPT and who can move.
+//!
+//! `receive.rs` takes packets in, `transmit.rs` makes them.
+
+mod receive;
+mod transmit;
+
+use super::frame::Accept;
+use super::inbox::{Inbox, InboxBudget};
+use super::keys::{AssociatedPrefix, SessionKeys};
+use super::loss::{Fate, LossDetector};
+use super::outbox::{Outbox, SendError};
+use super::packet::{PacketSeal, Side};
+use super::path::{PathState, ProbeBytes};
+use super::received::ReceivedPackets;
+use super::sent_packets::SentFrame;
+use crate::crypto::random::Generator;
+use crate::endpoint::Path;
+use crate::message::Delivery;
+use crate::reason::DisconnectReason;
+use crate::replay::ReplayWindow;
+use crate::statistics::Statistics;
+use crate::time::{Instant, Tick};
+use std::time::Duration;
+
+/// The largest datagram that goes over any path unprobed.
+pub const MAX_DATAGRAM: usize = 1200;
+/// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
+const KEEPALIVE: Duration = Duration::from_secs(1);
+/// About one packet number in this many is left out.
+const SKIP_ONE_IN: u64 = 256;
+/// Copies of a CLOSE.
+const CLOSE_COPIES: u8 = 3;
+/// Probe timeouts for which a CLOSE is said again to a peer that did not hear it.
+const CLOSE_PATIENCE: u32 = 3;
+/// Packets with reliable data that may be on the way however full the window is.
+const LEAST_IN_FLIGHT: usize = 4;
+
+/// What the connections of one engine share while it works on them.
+#[derive(Debug)]
+pub struct Context {
+    /// The current update, and the interval of updates.
+    pub tick: Tick,
+    /// Random numbers.
+    pub generator: Generator,
+    /// Nobody counts as silent before this moment: the program was, not the peers.
+    pub silence_starts: Instant,
+    /// Scratch for the frames of the packet being made.
+    sent_frames: Vec<SentFrame>,
+}
+
+impl Context {
+    /// Starts at time zero with randomness from `seed`.
+    pub fn new(seed: [u8; 32]) -> Context {
+        Context {
+            tick: Tick::default(),
+            generator: Generator::new(seed),
+            silence_starts: Instant::ZERO,
+            sent_frames: Vec::new(),
+        }
+    }
+}
+
+/// A datagram that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Where it came from, and to which of the own addresses.
+    pub path: Path,
+    /// When it reached this machine: at most an update interval before the update that reads it.
+    pub at: Instant,
+}
+
+/// A datagram to send, whose bytes were written to the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to, and from which of the own addresses.
+    pub path: Path,
+    /// Bytes of it.
+    pub size: usize,
+}
+
+/// How far [`Connection::poll_transmit`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Packets for unreliable messages that wait, and what fits beside them.
+    Unreliable,
+    /// Everything that is due.
+    Everything,
+}
+
+/// How a connection is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Silence after which the peer counts as gone; `None` is never.
+    pub timeout: Option<Duration>,
+    /// The longest a lost message waits to be sent again, where the round trip allows it.
+    pub resend_ceiling: Duration,
+    /// Memory for what arrives.
+    pub inbox: InboxBudget,
+}
+
+/// How a connection ended that this end did not close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The peer closed it, with a reason and bytes of its program.
+    Peer(DisconnectReason, Box<[u8]>),
+    /// Nothing was heard for the timeout.
+    TimedOut,
+    /// The peer broke the protocol.
+    Violation,
+}
+
+/// Small frames that wait for the next packet.
+#[derive(Debug, Default)]
+struct Due {
+    ping: bool,
+    accept: bool,
+    credit: bool,
+    blocked: bool,
+    echo: Option<ProbeBytes>,
+    /// A probe timeout passed: one packet goes even where the window is full.
+    probe: bool,
+}
+
+/// The connection is closed here; the peer may not know.
+#[derive(Debug)]
+struct Closing {
+    reason: DisconnectReason,
+    text: Box<[u8]>,
+    /// Copies of CLOSE still to send.
+    copies: u8,
+    /// True until what was queued before the close has been sent.
+    flushing: bool,
+    /// When the last packet was answered: at most once an update.
+    answered_at: Option<Instant>,
+    until: Instant,
+}
+
+/// One end of a connection.
+pub struct Connection {
+    side: Side,
+    seal: PacketSeal,
+    setup: Setup,
+    /// What the server told the client, or is to tell it.
+    accept: Option<Accept>,
+    /// True once a packet of the peer opened.
+    confirmed: bool,
+    path: PathState,
+
+    replay: ReplayWindow,
+    received: ReceivedPackets,
+    /// The newest packet that carried an ACK: older ones say nothing new.
+    newest_ack_packet: Option<u64>,
+    failed_opens: u64,
+    inbox: Inbox,
+    /// The total of credit that the peer waits for.
+    peer_blocked_at: u64,
+
+    loss: LossDetector,
+    /// The next packet number to leave out.
+    skip_at: u64,
+    outbox: Outbox,
+    /// The largest datagram the peer receives.
+    peer_limit: usize,
+    /// The last BLOCKED sent.
+    blocked_sent: Option<u64>,
+    due: Due,
+
+    heard_at: Instant,
+    sent_at: Instant,
+    statistics: Statistics,
+    /// What of the detector's counts the statistics know.
+    counted: (u64, u64),
+    end: Option<End>,
+    closing: Option<Box<Closing>>,
+}
+
+impl Connection {
+    /// The server's end, just accepted.
+    pub fn new_server(
+        context: &mut Context,
+        prefix: AssociatedPrefix,
+        keys: &SessionKeys,
+        path: Path,
+        accept: Accept,
+        setup: Setup,
+    ) -> Connection {
+        let seal = PacketSeal::new(Side::Server, prefix, keys);
+        let mut connection = Connection::new(Side::Server, seal, path, setup, context);
+        connection.accept = Some(accept);
+        connection.due.accept = true;
+        connection
+    }
+
+    /// The client's end, waiting for the server's ACCEPT.
+    pub fn new_client(
+        context: &mut Context,
+        prefix: AssociatedPrefix,
+        keys: &SessionKeys,
+        path: Path,
+        setup: Setup,
+    ) -> Connection {
+        let seal = PacketSeal::new(Side::Client, prefix, keys);
+        Connection::new(Side::Client, seal, path, setup, context)
+    }
+
+    fn new(side: Side, seal: PacketSeal, path: Path, setup: Setup, context: &mut Context) -> Connection {
+        let now = context.tick.now;
+        Connection {
+            side,
+            seal,
+            setup,
+            accept: None,
+            confirmed: false,
+            path: PathState::new(path),
+            replay: ReplayWindow::default(),
+            received: ReceivedPackets::default(),
+            newest_ack_packet: None,
+            failed_opens: 0,
+            inbox: Inbox::new(setup.inbox),
+            peer_blocked_at: 0,
+            loss: LossDetector::new(setup.resend_ceiling),
+            skip_at: context.generator.below(2 * SKIP_ONE_IN),
+            outbox: Outbox::default(),
+            peer_limit: MAX_DATAGRAM,
+            blocked_sent: None,
+            due: Due::default(),
+            heard_at: now,
+            sent_at: now,
+            statistics: Statistics::default(),
+            counted: (0, 0),
+            end: None,
+            closing: None,
+        }
+    }
+
+    /// Moves a connection of which the client has opened nothing yet to the keys and the address of
+    /// another of its responses. Packet numbers start again, because the keys are new.
+    pub fn restart(
+        &mut self,
+        context: &mut Context,
+        prefix: AssociatedPrefix,
+        keys: &SessionKeys,
+        path: Path,
+    ) {
+        debug_assert!(!self.confirmed);
+        let Connection { loss, outbox, received, due, .. } = self;
+        loss.restart(|number, frame, fate| settle(outbox, received, due, number, frame, fate));
+        self.seal = PacketSeal::new(self.side, prefix, keys);
+        self.path = PathState::new(path);
+        self.replay = ReplayWindow::default();
+        self.received = ReceivedPackets::default();
+        self.skip_at = context.generator.below(2 * SKIP_ONE_IN);
+        self.due.accept = true;
+        self.heard_at = context.tick.now;
+    }
+
+    /// What the server told the client, once it did.
+    pub fn accept(&self) -> Option<&Accept> {
+        self.accept.as_ref()
+    }
+
+    /// True once a packet of the peer opened.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Says ACCEPT again.
+    pub fn repeat_accept(&mut self) {
+        self.due.accept = true;
+    }
+
+    /// Where the peer is.
+    pub fn path(&self) -> Path {
+        self.path.current()
+    }
+
+    /// When a packet of the peer last opened.
+    pub fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    /// The probe timeout.
+    pub fn probe_timeout(&self, context: &Context) -> Duration {
+        self.loss.probe_timeout(&context.tick)
+    }
+
+    /// Notes another sign of life than a packet.
+    pub fn on_sign_of_life(&mut self, now: Instant) {
+        self.heard_at = self.heard_at.max(now);
+    }
+
+    /// Queues a message on a wire channel, 0 to 8.
+    pub fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        self.outbox.push(channel, delivery, id, bytes)
+    }
+
+    /// What arrived.
+    pub fn inbox(&mut self) -> &mut Inbox {
+        &mut self.inbox
+    }
+
+    /// Takes what arrived out of a connection that is over.
+    pub fn take_inbox(&mut self) -> Inbox {
+        let nothing = InboxBudget { reliable: 0, unreliable: 0 };
+        std::mem::replace(&mut self.inbox, Inbox::new(nothing))
+    }
+
+    /// The total of credit that the peer can't do without: it waits for more than its allowance,
+    /// and nothing it sent waits for the program.
+    pub fn wanted_loan(&self) -> Option<u64> {
+        let credit = &self.inbox.credit;
+        let wants = credit.is_all_taken() && credit.shortfall(self.peer_blocked_at) > 0;
+        wants.then_some(self.peer_blocked_at)
+    }
+
+    /// The round trip, once measured.
+    pub fn rtt(&self) -> Option<Duration> {
+        self.loss.rtt.measured()
+    }
+
+    /// Rates and loss.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// How the connection ended, once it did without this end's doing.
+    pub fn poll_end(&mut self) -> Option<End> {
+        self.end.take()
+    }
+
+    /// Closes the connection: what is queued leaves as far as the window allows, then CLOSE, three
+    /// times; after that a peer that did not hear it is told again for a while.
+    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], flush: bool) {
+        let until = context.tick.now + self.probe_timeout(context) * CLOSE_PATIENCE;
+        self.closing = Some(Box::new(Closing {
+            reason,
+            text: text.into(),
+            copies: CLOSE_COPIES,
+            flushing: flush,
+            answered_at: None,
+            until,
+        }));
+    }
+
+    /// True once a closed connection has nothing more to say.
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.closing.as_ref().is_some_and(|closing| closing.until <= now)
+    }
+
+    /// Takes in that time has passed. Follow with [`poll_end`](Self::poll_end) and
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_timeout(&mut self, context: &Context) {
+        if self.closing.is_some() || self.end.is_some() {
+            return;
+        }
+        let now = context.tick.now;
+        let probe_timeout = self.probe_timeout(context);
+        self.inbox.handle_timeout(now);
+        self.path.handle_timeout(now, probe_timeout);
+        let Connection { loss, outbox, received, due, .. } = self;
+        if loss.handle_timeout(&context.tick, |number, frame, fate| {
+            settle(outbox, received, due, number, frame, fate);
+        }) {
+            self.due.probe = true;
+        }
+        self.count_settled(now);
+        if self.silence_ends(context).is_some_and(|time| time <= now) {
+            self.end = Some(End::TimedOut);
+        }
+        if self.keepalive_at() <= now {
+            self.due.ping = true;
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) or [`poll_transmit`](Self::poll_transmit) is
+    /// due; ask again after every other call.
+    pub fn poll_timeout(&self, context: &Context) -> Option<Instant> {
+        if let Some(closing) = &self.closing {
+            return Some(closing.until);
+        }
+        let times = [
+            self.loss.poll_timeout(&context.tick),
+            self.received.deadline(),
+            self.inbox.poll_timeout(),
+            self.path.poll_timeout(self.probe_timeout(context)),
+            self.silence_ends(context),
+            Some(self.keepalive_at()),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn silence_ends(&self, context: &Context) -> Option<Instant> {
+        Some(self.heard_at.max(context.silence_starts) + self.setup.timeout?)
+    }
+
+    fn keepalive_at(&self) -> Instant {
+        self.sent_at + self.setup.timeout.map_or(KEEPALIVE, |timeout| KEEPALIVE.min(timeout / 4))
+    }
+
+    fn count_settled(&mut self, now: Instant) {
+        let (arrived, lost) = self.loss.counts();
+        if (arrived, lost) != self.counted {
+            let change = |new: u64, old: u64| new.wrapping_sub(old) as i64;
+            self.statistics.on_settled(now, change(arrived, self.counted.0), change(lost, self.counted.1));
+            self.counted = (arrived, lost);
+        }
+    }
+}
+
+/// What becomes of a frame whose packet arrived or is lost.
+fn settle(
+    outbox: &mut Outbox,
+    received: &mut ReceivedPackets,
+    due: &mut Due,
+    number: u64,
+    frame: SentFrame,
+    fate: Fate,
+) {
+    match (frame, fate) {
+        (SentFrame::Message(message), Fate::Acked) => outbox.on_acked(&message),
+        (SentFrame::Message(message), Fate::Lost) => outbox.on_lost(&message),
+        (SentFrame::Ack { largest }, Fate::Acked) => received.on_ack_acked(number, largest),
+        (SentFrame::Accept, Fate::Lost) => due.accept = true,
+        (SentFrame::Credit, Fate::Lost) => due.credit = true,
+        (SentFrame::Blocked, Fate::Lost) => due.blocked = true,
+        (SentFrame::Ack { .. }, Fate::Lost) => {}
+        (SentFrame::Accept | SentFrame::Credit | SentFrame::Blocked, Fate::Acked) => {}
+    }
+}

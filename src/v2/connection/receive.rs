@@ -1,0 +1,147 @@
+//! Packets in. A packet is opened, parsed to its end, and only then applied: one that does not parse
+//! delivers nothing, is not acknowledged and ends the connection.
+
+use super::{Arrival, Connection, Context, End, settle};
+use crate::drop_reason::DropReason;
+use crate::reason::DisconnectReason;
+use crate::v2::frame::{Frame, Frames};
+use crate::v2::inbox::Place;
+use crate::v2::packet::Side;
+use crate::v2::path::PathChange;
+use crate::v2::receive_space::Violation;
+use crate::v2::received::Urgency;
+
+/// The cipher's limit on forgeries under one key (RFC 9001 section 6.6).
+const MAX_FAILED_OPENS: u64 = 1 << 36;
+/// The smallest datagram limit a peer may set: its own response must fit.
+const MIN_LIMIT: u64 = 1073;
+
+impl Connection {
+    /// Takes in a data packet. Follow with [`poll_end`](Self::poll_end) and
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_packet(
+        &mut self,
+        context: &mut Context,
+        arrival: &Arrival,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let now = context.tick.now;
+        let size = packet.len();
+        let sealed = self.seal.read_header(packet, self.received.expected()).ok_or(DropReason::Size)?;
+        let number = sealed.number;
+        if !self.replay.is_fresh(number) {
+            return Err(DropReason::Replayed);
+        }
+        let Some(frames) = self.seal.open(sealed) else {
+            self.failed_opens += 1;
+            if self.failed_opens >= MAX_FAILED_OPENS {
+                self.end.get_or_insert(End::Violation);
+            }
+            return Err(DropReason::Forged);
+        };
+        let newest = self.replay.highest().is_none_or(|highest| number > highest);
+        if let Some(closing) = &mut self.closing {
+            // The peer has not heard that this is over: tell it again, once an update.
+            self.replay.insert(number);
+            if closing.copies == 0 && closing.answered_at != Some(now) {
+                closing.answered_at = Some(now);
+                closing.copies = 1;
+            }
+            return Err(DropReason::Ended);
+        }
+        if self.end.is_some() {
+            return Err(DropReason::Ended);
+        }
+
+        let mut urgency = Urgency::None;
+        for frame in Frames::new(frames) {
+            let Ok(frame) = frame else {
+                self.end = Some(End::Violation);
+                return Err(DropReason::Malformed);
+            };
+            urgency = urgency.max(urgency_of(&frame));
+        }
+
+        self.replay.insert(number);
+        self.heard_at = now;
+        self.confirmed |= self.side == Side::Server;
+        self.statistics.on_received(now, size);
+        self.received.insert(number, arrival.at, urgency, self.loss.sent.next_number());
+        let change = self.path.on_packet(arrival.path, size, newest, now, &mut context.generator);
+        self.on_path_change(change);
+
+        for (frame, position) in Frames::new(frames).flatten().zip(0..) {
+            let place = Place { packet: number, frame: position };
+            if self.apply(context, arrival, frame, place).is_err() {
+                self.end = Some(End::Violation);
+                return Err(DropReason::Malformed);
+            }
+        }
+        self.count_settled(now);
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        context: &Context,
+        arrival: &Arrival,
+        frame: Frame<'_>,
+        place: Place,
+    ) -> Result<(), Violation> {
+        match frame {
+            Frame::Ping | Frame::Unknown => {}
+            Frame::Ack(ack) => {
+                if self.newest_ack_packet.is_some_and(|newest| place.packet < newest) {
+                    return Ok(());
+                }
+                self.newest_ack_packet = Some(place.packet);
+                let Connection { loss, outbox, received, due, .. } = self;
+                loss.on_ack(&ack, arrival.at, &context.tick, |number, frame, fate| {
+                    settle(outbox, received, due, number, frame, fate);
+                })
+                .map_err(|_| Violation)?;
+            }
+            Frame::Accept(accept) => {
+                if self.side == Side::Server {
+                    return Err(Violation);
+                }
+                if self.accept.is_none() {
+                    let seconds = u64::from(accept.connection_timeout);
+                    self.setup.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+                    self.accept = Some(accept);
+                    self.confirmed = true;
+                }
+            }
+            Frame::Close { reason, text } => {
+                self.end.get_or_insert(End::Peer(DisconnectReason(reason), text.into()));
+            }
+            Frame::PathProbe(probe) => self.due.echo = Some(probe),
+            Frame::PathEcho(echo) => {
+                let change = self.path.on_echo(&echo);
+                self.on_path_change(change);
+            }
+            Frame::Credit(total) => {
+                self.outbox.on_credit(total);
+            }
+            Frame::Limit(bytes) if bytes < MIN_LIMIT => return Err(Violation),
+            Frame::Limit(bytes) => self.peer_limit = bytes.min(u64::from(u16::MAX)) as usize,
+            Frame::Blocked(total) => self.peer_blocked_at = self.peer_blocked_at.max(total),
+            Frame::Message(message) => self.inbox.receive(&message, place, context.tick.now)?,
+        }
+        Ok(())
+    }
+
+    fn on_path_change(&mut self, change: PathChange) {
+        if change == PathChange::OtherNetwork {
+            self.loss.on_path_changed();
+        }
+    }
+}
+
+fn urgency_of(frame: &Frame<'_>) -> Urgency {
+    match frame {
+        Frame::Message(message) if !message.delivery.is_reliable() => Urgency::Lazy,
+        frame if frame.is_ack_eliciting() => Urgency::Strict,
+        _ => Urgency::None,
+    }
+}

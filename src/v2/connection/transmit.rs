@@ -1,0 +1,229 @@
+//! Packets out: what is owed and what waits, in as few datagrams as hold it.
+
+use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, MAX_DATAGRAM, SKIP_ONE_IN, Scope, Transmit};
+use crate::crypto::cipher::TAG_SIZE;
+use crate::v2::frame_writer::FrameWriter;
+use crate::v2::outbox::Outbox;
+use crate::v2::packet::Side;
+use crate::v2::send_space::Filling;
+use crate::v2::sent_packets::SentFrame;
+
+/// With less room than this no packet is begun: an acknowledgement and a probe would not fit.
+const MIN_ROOM: usize = 64;
+
+/// Why a packet is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Occasion {
+    /// A message, which takes reliable ones along whatever the window says.
+    Message,
+    /// Small frames; reliable messages wait for the window.
+    Control,
+}
+
+impl Connection {
+    /// Makes the next packet that is due, in `buffer`; `None` when none is. Call it until then after
+    /// every update, and after a send that should leave at once.
+    pub fn poll_transmit(
+        &mut self,
+        context: &mut Context,
+        scope: Scope,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        // A client that was not accepted has no connection id yet.
+        self.accept?;
+        match &mut self.closing {
+            None => self.transmit_data(context, scope, buffer),
+            Some(closing) if closing.flushing => {
+                let data = self.transmit_data(context, Scope::Everything, buffer);
+                if data.is_some() {
+                    return data;
+                }
+                if let Some(closing) = &mut self.closing {
+                    closing.flushing = false;
+                }
+                self.transmit_close(context, buffer)
+            }
+            Some(_) => self.transmit_close(context, buffer),
+        }
+    }
+
+    fn transmit_data(&mut self, context: &mut Context, scope: Scope, buffer: &mut [u8]) -> Option<Transmit> {
+        let now = context.tick.now;
+        let probe_timeout = self.probe_timeout(context);
+        if scope == Scope::Everything
+            && let Some((probe, path)) = self.path.due_old_probe(now)
+        {
+            self.path.on_probe_sent(true, now, probe_timeout);
+            let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
+            return Some(Transmit { path, size });
+        }
+        if self.loss.is_too_far_ahead() {
+            // The peer acknowledges nothing: what will be stale when it does is not kept.
+            self.outbox.drop_unreliable();
+        }
+        let occasion = self.occasion(context, scope)?;
+        let allowance = self.path.allowance().and_then(|bytes| usize::try_from(bytes).ok());
+        let limit = MAX_DATAGRAM.min(self.peer_limit).min(allowance.unwrap_or(usize::MAX));
+        let room = buffer.len().min(limit);
+        if room < MIN_ROOM {
+            return None;
+        }
+        let path = self.path.current();
+        let size = self.send_packet(context, buffer.get_mut(..room)?, |connection, context, writer, sent| {
+            connection.write_frames(context, occasion, writer, sent)
+        })?;
+        self.path.on_sent(size);
+        Some(Transmit { path, size })
+    }
+
+    /// Why a packet should leave now, if one should.
+    fn occasion(&mut self, context: &Context, scope: Scope) -> Option<Occasion> {
+        if self.outbox.has_unreliable() {
+            return Some(Occasion::Message);
+        }
+        if scope == Scope::Unreliable {
+            return None;
+        }
+        if self.due.probe {
+            return Some(Occasion::Message);
+        }
+        if self.outbox.has_reliable() && !self.loss.is_too_far_ahead() {
+            if self.loss.has_window_for(MAX_DATAGRAM) || self.loss.sent.resendable() < LEAST_IN_FLIGHT {
+                return Some(Occasion::Message);
+            }
+            self.loss.congestion.on_limited();
+        }
+        let due = &self.due;
+        let control = due.ping
+            || due.accept
+            || due.credit
+            || due.blocked
+            || due.echo.is_some()
+            || self.inbox.credit.is_grant_due()
+            || self.outbox.blocked_at() > self.blocked_sent
+            || self.path.due_probe(context.tick.now).is_some()
+            || self.received.is_ack_due(&context.tick);
+        control.then_some(Occasion::Control)
+    }
+
+    /// Writes what the occasion and the room allow; true if the peer must acknowledge it.
+    fn write_frames(
+        &mut self,
+        context: &mut Context,
+        occasion: Occasion,
+        writer: &mut FrameWriter<'_>,
+        sent: &mut Vec<SentFrame>,
+    ) -> bool {
+        let now = context.tick.now;
+        if (self.received.wants_ack() || self.received.is_ack_due(&context.tick))
+            && let Some(largest) = self.received.write_ack(now, writer)
+        {
+            sent.push(SentFrame::Ack { largest });
+        }
+        let acks_only = writer.written();
+
+        if self.side == Side::Server
+            && !self.confirmed
+            && let Some(accept) = &self.accept
+            && writer.accept(accept)
+        {
+            sent.push(SentFrame::Accept);
+        }
+        self.due.accept = false;
+        if let Some(probe) = self.path.due_probe(now)
+            && writer.path_probe(&probe)
+        {
+            let probe_timeout = self.probe_timeout(context);
+            self.path.on_probe_sent(false, now, probe_timeout);
+        }
+        self.due.echo.take_if(|echo| writer.path_echo(echo));
+        if self.due.credit || self.inbox.credit.is_grant_due() {
+            self.due.credit = !writer.credit(self.inbox.credit.grant());
+            if !self.due.credit {
+                sent.push(SentFrame::Credit);
+            }
+        }
+        if let Some(needed) = self.outbox.blocked_at()
+            && (self.due.blocked || self.blocked_sent < Some(needed))
+            && writer.blocked(needed)
+        {
+            self.blocked_sent = Some(needed);
+            sent.push(SentFrame::Blocked);
+        }
+        self.due.blocked = false;
+
+        let mut filling = Filling { writer, sent, first: true };
+        self.outbox.fill(&mut filling, occasion == Occasion::Message);
+        let writer = filling.writer;
+
+        let mut eliciting = writer.written() > acks_only;
+        if !eliciting && (self.due.ping || self.due.probe) {
+            eliciting = writer.ping();
+        }
+        if !eliciting && writer.written() > 0 && self.received.on_acks_alone() {
+            eliciting = writer.ping();
+        }
+        if eliciting {
+            self.received.on_ack_eliciting();
+        }
+        self.due.ping = false;
+        self.due.probe = false;
+        eliciting
+    }
+
+    /// Sends CLOSE, as often as it is still to be sent.
+    fn transmit_close(&mut self, context: &mut Context, buffer: &mut [u8]) -> Option<Transmit> {
+        let closing = self.closing.as_mut()?;
+        if closing.copies == CLOSE_COPIES {
+            // Nothing but CLOSE leaves from here on.
+            self.outbox = Outbox::default();
+        }
+        closing.copies = closing.copies.checked_sub(1)?;
+        let path = self.path.last_valid();
+        let size = self.send_packet(context, buffer, |connection, _, writer, _| {
+            // A client that has heard nothing yet learns that it was let in, and that it is out again.
+            if connection.side == Side::Server
+                && !connection.confirmed
+                && let Some(accept) = &connection.accept
+            {
+                writer.accept(accept);
+            }
+            if let Some(closing) = &connection.closing {
+                writer.close(closing.reason.0, &closing.text);
+            }
+            false
+        })?;
+        Some(Transmit { path, size })
+    }
+
+    /// Makes a packet of what `write` writes; true from it if the peer must acknowledge the packet.
+    fn send_packet(
+        &mut self,
+        context: &mut Context,
+        buffer: &mut [u8],
+        write: impl FnOnce(&mut Self, &mut Context, &mut FrameWriter<'_>, &mut Vec<SentFrame>) -> bool,
+    ) -> Option<usize> {
+        let now = context.tick.now;
+        if self.loss.sent.next_number() >= self.skip_at {
+            self.loss.sent.skip(now);
+            self.skip_at = self.loss.sent.next_number() + 1 + context.generator.below(2 * SKIP_ONE_IN);
+        }
+        let number = self.loss.sent.next_number();
+        let id = self.accept.map_or(0, |accept| accept.connection_id);
+        let header = self.seal.write_header(number, self.loss.largest_acked(), id, buffer)?;
+        let end = buffer.len().checked_sub(TAG_SIZE)?;
+        let mut writer = FrameWriter::new(buffer.get_mut(header..end)?);
+        let mut sent = std::mem::take(&mut context.sent_frames);
+        let eliciting = write(self, context, &mut writer, &mut sent);
+        let length = writer.finish();
+        let size = if length > 0 { self.seal.seal(number, header, length, buffer) } else { None };
+        if let Some(size) = size {
+            self.loss.on_packet_sent(now, size, eliciting, &sent);
+            self.sent_at = now;
+            self.statistics.on_sent(now, size);
+        }
+        sent.clear();
+        context.sent_frames = sent;
+        size
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine in virtual time: clients and servers without sockets, on networks as bad as asked for.
+//! Every run follows from a seed, and every failure prints it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod data;
+mod handshake;
+mod world;

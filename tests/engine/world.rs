@@ -1,0 +1,382 @@
+//! A server, its clients and the network between them, all in virtual time.
+
+use cute_net::client::{Client, ClientState};
+use cute_net::crypto::Key;
+use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
+use cute_net::drop_reason::DropReason;
+use cute_net::endpoint::{self, Path};
+use cute_net::message::Delivery;
+use cute_net::reason::DisconnectReason;
+use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
+use cute_net::simulator::{Simulator, SimulatorConfig};
+use cute_net::time::Instant;
+use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::v2::connection::Arrival;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub const APPLICATION: u64 = 77;
+pub const TICK: Duration = Duration::from_nanos(16_666_667);
+/// Unix seconds at the start of every run.
+pub const UNIX: u64 = 1_000_000;
+
+pub fn address(text: &str) -> SocketAddr {
+    endpoint::parse(text).unwrap()
+}
+
+/// A datagram that travelled, for tests that record, alter and replay.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TokenOptions {
+    pub client_id: u64,
+    pub servers: Vec<SocketAddr>,
+    pub creation: u64,
+    pub lifetime: u64,
+    pub handshake_timeout: u32,
+}
+
+pub struct WorldClient {
+    pub client: Client,
+    pub address: SocketAddr,
+    /// A client that does not run is a crashed one.
+    pub runs: bool,
+    pub received: Vec<(bool, Vec<u8>)>,
+    pub states: Vec<ClientState>,
+}
+
+pub struct WorldServer {
+    pub server: Server,
+    pub address: SocketAddr,
+    pub runs: bool,
+    pub events: Vec<String>,
+    pub received: Vec<(u32, bool, Vec<u8>)>,
+    /// A server that does not pop its events.
+    pub pops: bool,
+}
+
+pub struct World {
+    pub now: Instant,
+    pub unix: u64,
+    pub tick: Duration,
+    pub servers: Vec<WorldServer>,
+    pub clients: Vec<WorldClient>,
+    pub network: Simulator<(SocketAddr, SocketAddr)>,
+    /// Everything that travelled, if asked for.
+    pub recording: Option<Vec<Datagram>>,
+    pub secret: SecretKey,
+    pub config: ServerConfig,
+    seed: u64,
+    draws: u64,
+}
+
+/// Prints the seed if the test fails.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the world's seed was {}", self.seed);
+        }
+    }
+}
+
+impl World {
+    /// One server at 10.0.0.1:5000 on a perfect network.
+    pub fn new(seed: u64) -> World {
+        World::with_network(seed, SimulatorConfig::default())
+    }
+
+    pub fn with_network(seed: u64, network: SimulatorConfig) -> World {
+        let (_, secret) = key_pair::generate().unwrap();
+        let config = ServerConfig {
+            application_id: APPLICATION,
+            keys: vec![TokenKey::new(&secret).unwrap()],
+            max_clients: 32,
+            connection_timeout: Some(Duration::from_secs(10)),
+            resend_ceiling: Duration::from_millis(100),
+            memory: DEFAULT_MEMORY,
+        };
+        let mut world = World {
+            now: Instant::ZERO,
+            unix: UNIX,
+            tick: TICK,
+            servers: Vec::new(),
+            clients: Vec::new(),
+            network: Simulator::new(network, seed),
+            recording: None,
+            secret,
+            config,
+            seed,
+            draws: 0,
+        };
+        world.add_server("10.0.0.1:5000");
+        world
+    }
+
+    /// The next 32 bytes that follow from the world's seed.
+    pub fn draw(&mut self) -> [u8; 32] {
+        self.draws += 1;
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&self.seed.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.draws.to_le_bytes());
+        bytes
+    }
+
+    pub fn add_server(&mut self, at: &str) -> usize {
+        let seed = self.draw();
+        let server = Server::new(self.config.clone(), address(at), &[], seed);
+        self.servers.push(WorldServer {
+            server,
+            address: address(at),
+            runs: true,
+            events: Vec::new(),
+            received: Vec::new(),
+            pops: true,
+        });
+        self.servers.len() - 1
+    }
+
+    /// Replaces a server by one that knows nothing, with `config`.
+    pub fn restart_server(&mut self, index: usize) {
+        let seed = self.draw();
+        let (config, at) = (self.config.clone(), self.servers[index].address);
+        self.servers[index].server = Server::new(config, at, &[], seed);
+        self.servers[index].server.advance(self.now, self.unix);
+    }
+
+    pub fn token_options(&self, client_id: u64) -> TokenOptions {
+        TokenOptions {
+            client_id,
+            servers: vec![self.servers[0].address],
+            creation: self.unix,
+            lifetime: 60,
+            handshake_timeout: 5,
+        }
+    }
+
+    pub fn token_with(&mut self, options: &TokenOptions) -> [u8; TOKEN_SIZE] {
+        let keys = TokenKeys {
+            client_to_server: Key::new(self.draw()),
+            server_to_client: Key::new(self.draw()),
+        };
+        let request = TokenRequest {
+            application_id: APPLICATION,
+            creation: options.creation,
+            expiration: options.creation + options.lifetime,
+            handshake_timeout: options.handshake_timeout,
+            keys: &keys,
+            servers: &options.servers,
+            client_id: options.client_id,
+            user_data: &[options.client_id as u8; USER_DATA_SIZE],
+        };
+        token::generate(&request, &self.secret).unwrap()
+    }
+
+    pub fn token(&mut self, client_id: u64) -> [u8; TOKEN_SIZE] {
+        let options = self.token_options(client_id);
+        self.token_with(&options)
+    }
+
+    /// Adds a client that is not connected.
+    pub fn add_client(&mut self) -> usize {
+        let number = self.clients.len() as u8;
+        self.clients.push(WorldClient {
+            client: Client::new(APPLICATION),
+            address: SocketAddr::from(([10, 0, 1, number], 40_000)),
+            runs: true,
+            received: Vec::new(),
+            states: Vec::new(),
+        });
+        self.clients.len() - 1
+    }
+
+    pub fn connect_with(&mut self, client: usize, token: &[u8; TOKEN_SIZE]) {
+        let seed = self.draw();
+        self.clients[client].client.disconnect();
+        self.flush_client(client);
+        self.clients[client].client.connect(token, seed).unwrap();
+    }
+
+    /// Adds a client and begins to connect it.
+    pub fn connect(&mut self, client_id: u64) -> usize {
+        let client = self.add_client();
+        let token = self.token(client_id);
+        self.connect_with(client, &token);
+        client
+    }
+
+    /// Adds clients with the ids from 1 on and waits until all are connected.
+    pub fn connected(seed: u64, clients: u64) -> World {
+        World::connected_over(seed, clients, SimulatorConfig::default())
+    }
+
+    pub fn connected_over(seed: u64, clients: u64, network: SimulatorConfig) -> World {
+        let mut world = World::with_network(seed, network);
+        for id in 1..=clients {
+            world.connect(id);
+        }
+        world.run_until(Duration::from_secs(10), |world| {
+            world.clients.iter().all(|client| client.client.state() == ClientState::Connected)
+        });
+        world
+    }
+
+    pub fn state(&self, client: usize) -> ClientState {
+        self.clients[client].client.state()
+    }
+
+    fn travel(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        if let Some(recording) = &mut self.recording {
+            recording.push(Datagram { from, to, bytes: bytes.to_vec() });
+        }
+        self.network.push(self.now, (from, to), bytes);
+    }
+
+    pub fn flush_client(&mut self, index: usize) {
+        let mut buffer = [0; 1200];
+        let from = self.clients[index].address;
+        while let Some(transmit) = self.clients[index].client.poll_transmit(&mut buffer) {
+            self.travel(from, transmit.path.remote, &buffer[..transmit.size]);
+        }
+    }
+
+    pub fn flush_server(&mut self, index: usize) {
+        let mut buffer = [0; 1200];
+        let from = self.servers[index].address;
+        while let Some(transmit) = self.servers[index].server.poll_transmit(&mut buffer) {
+            self.travel(from, transmit.path.remote, &buffer[..transmit.size]);
+        }
+    }
+
+    /// Hands a datagram to whoever is at its address.
+    pub fn deliver(&mut self, datagram: &Datagram) -> Result<(), DropReason> {
+        let Datagram { from, to, bytes } = datagram;
+        let arrival = Arrival { path: Path { remote: *from, local: None }, at: self.now };
+        let mut bytes = bytes.clone();
+        for server in &mut self.servers {
+            if server.address == *to && server.runs {
+                return server.server.handle_datagram(&arrival, &mut bytes);
+            }
+        }
+        for client in &mut self.clients {
+            if client.address == *to && client.runs {
+                return client.client.handle_datagram(&arrival, &mut bytes);
+            }
+        }
+        Err(DropReason::UnknownAddress)
+    }
+
+    /// One tick: time passes, everybody reads, acts and sends.
+    pub fn step(&mut self) {
+        self.now = self.now + self.tick;
+        let whole_seconds = self.now.since(Instant::ZERO).as_secs();
+        let unix = UNIX.max(self.unix) - UNIX;
+        self.unix = UNIX + unix.max(whole_seconds);
+        for server in self.servers.iter_mut().filter(|server| server.runs) {
+            server.server.advance(self.now, self.unix);
+        }
+        for client in self.clients.iter_mut().filter(|client| client.runs) {
+            client.client.advance(self.now, self.unix);
+        }
+        while let Some(((from, to), bytes)) = self.network.pop(self.now) {
+            let _ = self.deliver(&Datagram { from, to, bytes });
+        }
+        self.finish_step();
+    }
+
+    /// The part of a tick after reading.
+    pub fn finish_step(&mut self) {
+        for index in 0..self.clients.len() {
+            if !self.clients[index].runs {
+                continue;
+            }
+            self.clients[index].client.handle_timeout(false);
+            self.flush_client(index);
+            let client = &mut self.clients[index];
+            while let Some(message) = client.client.poll_message() {
+                client.received.push((message.info().reliable, message.payload().to_vec()));
+            }
+            let state = client.client.state();
+            if client.states.last() != Some(&state) {
+                client.states.push(state);
+            }
+        }
+        for index in 0..self.servers.len() {
+            if !self.servers[index].runs {
+                continue;
+            }
+            self.servers[index].server.handle_timeout(false);
+            self.flush_server(index);
+            if self.servers[index].pops {
+                self.pop_events(index);
+            }
+        }
+    }
+
+    pub fn pop_events(&mut self, index: usize) {
+        let server = &mut self.servers[index];
+        while let Some(event) = server.server.poll_event() {
+            match event {
+                Event::Connected { index, client_id, .. } => {
+                    server.events.push(format!("+{index} {client_id}"));
+                }
+                Event::Disconnected { index, reason } => server.events.push(format!("-{index} {reason}")),
+                Event::Message { index, message } => {
+                    let reliable = message.info().reliable;
+                    server.received.push((index, reliable, message.payload().to_vec()));
+                }
+            }
+        }
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    /// Runs until `done`; fails after `longest`.
+    pub fn run_until(&mut self, longest: Duration, done: impl Fn(&World) -> bool) -> Duration {
+        let start = self.now;
+        while !done(self) {
+            assert!(self.now.since(start) < longest, "not within {longest:?}");
+            self.step();
+        }
+        self.now.since(start)
+    }
+
+    pub fn client_sends(&mut self, client: usize, delivery: Delivery, bytes: &[u8]) {
+        self.clients[client].client.send(0, delivery, 0, bytes).unwrap();
+    }
+
+    pub fn server_sends(&mut self, index: u32, delivery: Delivery, bytes: &[u8]) {
+        self.servers[0].server.send(index, 0, delivery, 0, bytes).unwrap();
+    }
+
+    /// The events of the first server so far, taken.
+    pub fn events(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.servers[0].events)
+    }
+
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.servers[0].server.counters().dropped(reason)
+    }
+
+    pub fn kick(&mut self, index: u32, tell: bool) {
+        self.servers[0].server.disconnect(index, DisconnectReason::KICKED, b"", tell);
+    }
+}
+
+/// Bytes that tell one message from another.
+pub fn pattern(length: usize, number: u64) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..length).map(|at| (at as u64 * 31 + at as u64 / 251 + number) as u8).collect();
+    for (to, from) in bytes.iter_mut().zip(number.to_le_bytes()) {
+        *to = from;
+    }
+    bytes
+}
