@@ -151,6 +151,14 @@ impl Client {
         }
     }
 
+    /// Forgets the connection without telling the server: it belongs to another process.
+    pub fn abandon(&mut self) {
+        if self.state > ClientState::Disconnected {
+            self.end(ClientState::Disconnected, None);
+        }
+        self.closing = None;
+    }
+
     /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time
     /// is, in unix seconds.
     pub fn advance(&mut self, now: Instant, unix: u64) {

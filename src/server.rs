@@ -16,6 +16,7 @@ pub use lending::DEFAULT_MEMORY;
 pub use slots::MAX_CLIENTS;
 
 use crate::crypto::key_pair::TokenKey;
+use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
 use crate::keyed_map::{KeyedHash, KeyedMap};
@@ -74,9 +75,12 @@ impl Addresses {
     fn is_own(&self, address: SocketAddr, local: Option<IpAddr>) -> bool {
         let Some(bound) = self.bound else { return false };
         let reached = local.map(|ip| endpoint::canonical(SocketAddr::new(ip, bound.port())));
-        address == bound
-            || (bound.ip().is_unspecified() && Some(address) == reached)
-            || self.public.contains(&address)
+        let by_wildcard = match reached {
+            Some(reached) => address == reached,
+            // Where the system does not say, any address of this machine has to do.
+            None => address.port() == bound.port(),
+        };
+        address == bound || (bound.ip().is_unspecified() && by_wildcard) || self.public.contains(&address)
     }
 }
 
@@ -433,6 +437,22 @@ impl Server {
         self.replies.clear();
         self.events.begin_update();
         self.running = false;
+    }
+
+    /// Forgets all clients without telling them, and everything that was drawn from the last seed: this
+    /// is another process now. The clients' events come with the next update.
+    pub fn restart(&mut self, seed: [u8; 32]) {
+        let all: Vec<u32> = self.slots.occupied().collect();
+        for index in all {
+            self.depart(index, DisconnectReason::TIMED_OUT, b"", false, true);
+        }
+        self.closed.clear();
+        self.closed_order.clear();
+        self.replies.clear();
+        let now = self.context.tick.now;
+        self.context.generator = Generator::new(seed);
+        self.admission.restart(now, &mut self.context.generator);
+        self.used = UsedTokens::new(self.slots.capacity(), &mut self.context.generator);
     }
 
     /// True if a client is in this slot.

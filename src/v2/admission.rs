@@ -93,6 +93,12 @@ impl Admission {
         }
     }
 
+    /// Draws all keys anew: nothing given out before is accepted, and no nonce comes again.
+    pub fn restart(&mut self, now: Instant, generator: &mut Generator) {
+        self.cookies = CookieJar::new(now, generator);
+        self.denials = 0;
+    }
+
     /// What every tag of this server covers.
     pub fn prefix(&self) -> AssociatedPrefix {
         self.prefix

@@ -1,0 +1,166 @@
+//! The C facade: pointers in, one call of the host, a value out. Whatever a program passes, NULL, a
+//! client that left, a size that makes no sense, comes back as a result or does nothing; a panic stays
+//! inside, and the handle it happened in is dead from then on.
+//!
+//! One file for each section of the header, in its order. The comments on types and functions here are
+//! the header's.
+
+#![allow(unsafe_code, non_camel_case_types)]
+
+pub mod client;
+pub mod crypto;
+pub mod endpoint;
+pub mod error;
+pub mod server;
+pub mod x;
+
+use crate::log::{self, Level};
+use crate::message::Message;
+use std::ffi::{CStr, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A host behind a C handle.
+pub(crate) struct Handle<H> {
+    host: H,
+    /// True once a panic has left the host in a state nobody knows.
+    dead: bool,
+}
+
+impl<H> Handle<H> {
+    pub(crate) fn new(host: H) -> Handle<H> {
+        Handle { host, dead: false }
+    }
+}
+
+/// Runs `body` on the host of `handle`; `otherwise` if there is none, it is dead, or it dies of this.
+pub(crate) fn with_host<H, T>(
+    handle: Option<&mut Handle<H>>,
+    otherwise: T,
+    body: impl FnOnce(&mut H) -> T,
+) -> T {
+    let Some(handle) = handle.filter(|handle| !handle.dead) else { return otherwise };
+    // The host is never used again after a panic, so what the panic left of it does not matter.
+    match catch_unwind(AssertUnwindSafe(|| body(&mut handle.host))) {
+        Ok(value) => value,
+        Err(_) => {
+            handle.dead = true;
+            log::log(Level::Error, format_args!("an internal error; the handle is dead from now on"));
+            otherwise
+        }
+    }
+}
+
+/// Runs `body` outside any handle; `otherwise` if it panics.
+pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
+}
+
+/// Gives up a handle.
+pub(crate) fn destroy<H>(handle: Handle<H>) {
+    if handle.dead {
+        // Dropping the host would run code on a state nobody knows.
+        std::mem::forget(handle);
+        return;
+    }
+    guarded((), || drop(handle));
+}
+
+/// A C string as text; `None` for NULL and for what isn't UTF-8.
+///
+/// # Safety
+/// `text` is NULL or points to a string that ends with a zero byte and does not change during the
+/// caller's call.
+pub(crate) unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: as this function's.
+    unsafe { CStr::from_ptr(text) }.to_str().ok()
+}
+
+/// The bytes of a message to send; `None` if there are none where there should be.
+///
+/// # Safety
+/// `data` is NULL or points to `size` readable bytes.
+pub(crate) unsafe fn bytes<'a>(data: *const c_void, size: i32) -> Option<&'a [u8]> {
+    let size = usize::try_from(size).ok()?;
+    // SAFETY: as this function's.
+    (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast(), size) })
+}
+
+/// What the headroom of a block in the program's hands says.
+#[repr(C)]
+struct BlockHeader {
+    capacity: usize,
+    mark: usize,
+}
+
+/// Written into every block, mixed with its address: a pointer that isn't a block's is recognised.
+const BLOCK_MARK: usize = 0x6375_7465;
+
+const _: () = assert!(size_of::<BlockHeader>() <= Message::HEADROOM);
+
+/// Hands a message to the program, which frees it with [`free_block`].
+pub(crate) fn into_block(message: Message) -> *mut c_void {
+    let mut buffer = std::mem::ManuallyDrop::new(message.into_buffer());
+    let start = buffer.as_mut_ptr();
+    let header = BlockHeader { capacity: buffer.capacity(), mark: BLOCK_MARK ^ start as usize };
+    // SAFETY: the buffer starts with `HEADROOM` bytes, which hold a header, and the payload follows them
+    // within the same allocation.
+    unsafe {
+        start.cast::<BlockHeader>().write_unaligned(header);
+        start.add(Message::HEADROOM).cast()
+    }
+}
+
+/// Frees a block. Any thread may do so, at any time: after its client left, after its handle is gone.
+///
+/// # Safety
+/// `block` is NULL or came from [`into_block`] and was not freed.
+pub(crate) unsafe fn free_block(block: *mut c_void) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: a block lies `HEADROOM` bytes after the start of its allocation, where its header is.
+    unsafe {
+        let start = block.cast::<u8>().sub(Message::HEADROOM);
+        let header = start.cast::<BlockHeader>().read_unaligned();
+        if header.mark != BLOCK_MARK ^ start as usize {
+            log::log(Level::Error, format_args!("{block:?} is no packet of this library, or was freed before"));
+            return;
+        }
+        start.cast::<BlockHeader>().write_unaligned(BlockHeader { capacity: 0, mark: 0 });
+        drop(Vec::from_raw_parts(start, 0, header.capacity));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageInfo;
+
+    #[test]
+    fn a_block_holds_the_message_and_is_freed_whole() {
+        for length in [1usize, 15, 16, 1200, 1 << 20] {
+            let payload = vec![7; length];
+            let info = MessageInfo { channel: 0, reliable: true, id: 0 };
+            let block = into_block(Message::new(info, &payload));
+            assert_eq!(block as usize % align_of::<u64>(), 0);
+            // SAFETY: the block holds `length` bytes and is freed once.
+            unsafe {
+                assert_eq!(std::slice::from_raw_parts(block.cast::<u8>(), length), payload);
+                free_block(block);
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_kills_the_handle_and_nothing_else() {
+        let mut handle = Handle::new(5);
+        assert_eq!(with_host(Some(&mut handle), -1, |host| *host), 5);
+        assert_eq!(with_host(Some(&mut handle), -1, |_| panic!("for the test")), -1);
+        assert_eq!(with_host(Some(&mut handle), -1, |host| *host), -1);
+        assert_eq!(with_host(None::<&mut Handle<i32>>, -1, |host| *host), -1);
+        destroy(handle);
+    }
+}

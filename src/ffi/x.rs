@@ -1,0 +1,394 @@
+//! What the original does not have (`cute_net_x.h`).
+
+use super::client::{cn_client_t, with_client};
+use super::endpoint::cn_endpoint_t;
+use super::error::{cn_result_t, failure, internal_failure, success};
+use super::server::{cn_server_t, slot, with_server};
+use super::{guarded, text};
+use crate::drop_reason::{DropCounters, DropReason};
+use crate::endpoint;
+use crate::host::SendMode;
+use crate::log::{self, Level};
+use crate::server::MAX_CLIENTS;
+use crate::token::USER_DATA_SIZE;
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::sync::Arc;
+
+/// The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
+/// Never NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn cnx_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// Sets for how many clients a server has room, 1 to 65535, from its next start on. Memory is taken as
+/// clients come.
+///
+/// Fails if `max_clients` is out of range, or if the server runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_max_clients(
+    server: *mut cn_server_t,
+    max_clients: c_int,
+) -> cn_result_t {
+    if server.is_null() {
+        return failure("`server` is NULL.");
+    }
+    let Some(count) = usize::try_from(max_clients).ok().filter(|count| (1..=MAX_CLIENTS).contains(count)) else {
+        return failure(format_args!("A server has room for 1 to {MAX_CLIENTS} clients, not {max_clients}."));
+    };
+    // SAFETY: the caller passes a server.
+    unsafe {
+        with_server(server, internal_failure(), |server| {
+            if server.is_running() {
+                return failure("The server runs: set its number of clients before it starts.");
+            }
+            server.set_max_clients(count);
+            success()
+        })
+    }
+}
+
+/// For how many clients a server has room; 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_max_clients(server: *mut cn_server_t) -> c_int {
+    // SAFETY: the caller passes a server, or NULL.
+    unsafe { with_server(server, 0, |server| server.max_clients() as c_int) }
+}
+
+/// How many clients are connected.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_client_count(server: *mut cn_server_t) -> c_int {
+    // SAFETY: the caller passes a server, or NULL.
+    unsafe { with_server(server, 0, |server| server.connected() as c_int) }
+}
+
+/// Copies what a connected client's token carried for the program: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256)
+/// bytes.
+///
+/// Fails if no such client is connected; nothing is written then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_client_user_data(
+    server: *mut cn_server_t,
+    client_index: c_int,
+    user_data_out: *mut u8,
+) -> cn_result_t {
+    if server.is_null() || user_data_out.is_null() {
+        return failure("`server` or `user_data_out` is NULL.");
+    }
+    // SAFETY: the caller passes a server, and room for USER_DATA_SIZE bytes.
+    unsafe {
+        with_server(server, internal_failure(), |server| match server.user_data(slot(client_index)) {
+            Some(data) => {
+                user_data_out.copy_from_nonoverlapping(data.as_ptr(), USER_DATA_SIZE);
+                success()
+            }
+            None => failure("Client is not connected."),
+        })
+    }
+}
+
+/// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
+///
+/// Fails if the address can't be read.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_add_public_address(
+    server: *mut cn_server_t,
+    address_and_port: *const c_char,
+) -> cn_result_t {
+    if server.is_null() {
+        return failure("`server` is NULL.");
+    }
+    // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
+    let Some(text) = (unsafe { text(address_and_port) }) else {
+        return failure("Unable to initialize endpoint. `address_and_port` is NULL or not text.");
+    };
+    let address = match endpoint::parse(text) {
+        Ok(address) => address,
+        Err(error) => {
+            return failure(format_args!("Unable to initialize endpoint. \"{text}\": {error}."));
+        }
+    };
+    // SAFETY: the caller passes a server.
+    unsafe {
+        with_server(server, internal_failure(), |server| {
+            server.add_public_address(address);
+            success()
+        })
+    }
+}
+
+/// Where a server listens: after a start at port 0, which port that was.
+///
+/// Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_bound_endpoint(
+    server: *mut cn_server_t,
+    endpoint_out: *mut cn_endpoint_t,
+) -> cn_result_t {
+    if server.is_null() || endpoint_out.is_null() {
+        return failure("`server` or `endpoint_out` is NULL.");
+    }
+    // SAFETY: the caller passes a server, and room for an endpoint.
+    unsafe {
+        endpoint_out.write(cn_endpoint_t::NONE);
+        with_server(server, internal_failure(), |server| match server.bound_address() {
+            Some(address) => {
+                endpoint_out.write(address.into());
+                success()
+            }
+            None => failure("The server does not run."),
+        })
+    }
+}
+
+/// Where a client's datagrams leave from.
+///
+/// Fails if the client is neither connected nor connecting; `endpoint_out` then has the type
+/// `CN_ADDRESS_TYPE_NONE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_bound_endpoint(
+    client: *mut cn_client_t,
+    endpoint_out: *mut cn_endpoint_t,
+) -> cn_result_t {
+    if client.is_null() || endpoint_out.is_null() {
+        return failure("`client` or `endpoint_out` is NULL.");
+    }
+    // SAFETY: the caller passes a client, and room for an endpoint.
+    unsafe {
+        endpoint_out.write(cn_endpoint_t::NONE);
+        with_client(client, internal_failure(), |client| match client.bound_address() {
+            Some(address) => {
+                endpoint_out.write(address.into());
+                success()
+            }
+            None => failure("Client is not connected."),
+        })
+    }
+}
+
+/// `cnx_send_mode_t`: any int may come from C.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct cnx_send_mode_t(pub c_int);
+
+fn send_mode(mode: cnx_send_mode_t) -> SendMode {
+    if mode.0 == 1 { SendMode::Batched } else { SendMode::Immediate }
+}
+
+/// Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, or `CNX_SEND_BATCHED`.
+///
+/// Batched is the better mode for a game that sends a number of messages each tick: send them all, then
+/// call `cnx_server_flush` at the end of the tick. They share datagrams, and one system call carries many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_send_mode(server: *mut cn_server_t, mode: cnx_send_mode_t) {
+    // SAFETY: the caller passes a server, or NULL.
+    unsafe { with_server(server, (), |server| server.set_send_mode(send_mode(mode))) };
+}
+
+/// Sets when the messages of a client leave; see `cnx_server_set_send_mode`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_set_send_mode(client: *mut cn_client_t, mode: cnx_send_mode_t) {
+    // SAFETY: the caller passes a client, or NULL.
+    unsafe { with_client(client, (), |client| client.set_send_mode(send_mode(mode))) };
+}
+
+/// Sends everything that is queued for all clients, as far as the network takes it; the rest leaves with
+/// later updates.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_flush(server: *mut cn_server_t) {
+    // SAFETY: the caller passes a server, or NULL.
+    unsafe { with_server(server, (), |server| server.flush()) };
+}
+
+/// Sends everything that is queued, as far as the network takes it; the rest leaves with later updates.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_flush(client: *mut cn_client_t) {
+    // SAFETY: the caller passes a client, or NULL.
+    unsafe { with_client(client, (), |client| client.flush()) };
+}
+
+/// Datagrams received since the last start (of a server) or connect (of a client), and why some were
+/// dropped. Each datagram counts once.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct cnx_counters_t {
+    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions.
+    pub size: u32,
+    /// All datagrams.
+    pub received: u64,
+    /// Dropped for any reason: the sum of the fields below.
+    pub dropped: u64,
+    /// No bytes, too few, or more than any datagram of the protocol has.
+    pub size_wrong: u64,
+    /// The first byte of no packet that this end receives.
+    pub type_unknown: u64,
+    /// Another protocol version.
+    pub version_unknown: u64,
+    /// For another application id.
+    pub application_unknown: u64,
+    /// A token made with another key pair.
+    pub key_unknown: u64,
+    /// Altered on the way, or made by somebody without the keys.
+    pub forged: u64,
+    /// The token has expired.
+    pub token_expired: u64,
+    /// The token lists none of the server's addresses.
+    pub address_not_listed: u64,
+    /// The token was used before, or an older one than its client's newest.
+    pub token_used: u64,
+    /// The token belongs to a live connection.
+    pub token_in_use: u64,
+    /// The server is full.
+    pub server_full: u64,
+    /// The cookie is too old, or was given to another address.
+    pub cookie_wrong: u64,
+    /// Came before, or too old to know.
+    pub replayed: u64,
+    /// Opened, and its content breaks the protocol.
+    pub malformed: u64,
+    /// No connection has its connection id.
+    pub connection_unknown: u64,
+    /// From an address that nothing is expected from.
+    pub address_unknown: u64,
+    /// Nothing of its kind is expected now.
+    pub unexpected: u64,
+    /// Its connection has ended.
+    pub connection_ended: u64,
+}
+
+impl cnx_counters_t {
+    fn new(counters: &DropCounters) -> cnx_counters_t {
+        let dropped = |reason| counters.dropped(reason);
+        cnx_counters_t {
+            size: size_of::<cnx_counters_t>() as u32,
+            received: counters.received(),
+            dropped: counters.dropped_total(),
+            size_wrong: dropped(DropReason::Size),
+            type_unknown: dropped(DropReason::Type),
+            version_unknown: dropped(DropReason::Version),
+            application_unknown: dropped(DropReason::Application),
+            key_unknown: dropped(DropReason::UnknownKey),
+            forged: dropped(DropReason::Forged),
+            token_expired: dropped(DropReason::Expired),
+            address_not_listed: dropped(DropReason::NotListed),
+            token_used: dropped(DropReason::TokenUsed),
+            token_in_use: dropped(DropReason::TokenInUse),
+            server_full: dropped(DropReason::Full),
+            cookie_wrong: dropped(DropReason::Cookie),
+            replayed: dropped(DropReason::Replayed),
+            malformed: dropped(DropReason::Malformed),
+            connection_unknown: dropped(DropReason::UnknownConnection),
+            address_unknown: dropped(DropReason::UnknownAddress),
+            unexpected: dropped(DropReason::Unexpected),
+            connection_ended: dropped(DropReason::Ended),
+        }
+    }
+
+    /// Writes as much of `self` as the caller has room for, and says how much that is.
+    ///
+    /// # Safety
+    /// `out` points to a `cnx_counters_t` of any version whose `size` is set, or is NULL.
+    unsafe fn write_to(mut self, out: *mut cnx_counters_t) -> cn_result_t {
+        if out.is_null() {
+            return failure("`counters_out` is NULL.");
+        }
+        // SAFETY: every version of the struct begins with its size.
+        let room = unsafe { out.cast::<u32>().read() };
+        if (room as usize) < size_of::<u32>() + size_of::<u64>() {
+            return failure("`counters_out->size` is not set: set it to sizeof(cnx_counters_t).");
+        }
+        let length = (room as usize).min(size_of::<cnx_counters_t>());
+        self.size = length as u32;
+        // SAFETY: the caller's struct has `room` bytes, and this one at least as many as are copied.
+        unsafe { out.cast::<u8>().copy_from_nonoverlapping((&raw const self).cast(), length) };
+        success()
+    }
+}
+
+/// Reads the counters of a server; all zero if it never started.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_counters(
+    server: *mut cn_server_t,
+    counters_out: *mut cnx_counters_t,
+) -> cn_result_t {
+    if server.is_null() {
+        return failure("`server` is NULL.");
+    }
+    // SAFETY: the caller passes a server, and a struct whose size is set.
+    unsafe {
+        with_server(server, internal_failure(), |server| {
+            let counters = server.counters().map(cnx_counters_t::new).unwrap_or_default();
+            counters.write_to(counters_out)
+        })
+    }
+}
+
+/// Reads the counters of a client.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_counters(
+    client: *mut cn_client_t,
+    counters_out: *mut cnx_counters_t,
+) -> cn_result_t {
+    if client.is_null() {
+        return failure("`client` is NULL.");
+    }
+    // SAFETY: the caller passes a client, and a struct whose size is set.
+    unsafe {
+        with_client(client, internal_failure(), |client| {
+            cnx_counters_t::new(client.counters()).write_to(counters_out)
+        })
+    }
+}
+
+/// `cnx_log_level_t`: any int may come from C.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct cnx_log_level_t(pub c_int);
+
+/// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
+/// come from any thread that uses a client or a server, during a call of the library.
+pub type cnx_log_callback_t =
+    Option<unsafe extern "C" fn(user: *mut c_void, level: cnx_log_level_t, text: *const c_char)>;
+
+/// The program's pointer, which the library never looks at.
+struct User(*mut c_void);
+
+// SAFETY: the pointer is only handed back; that the callback may be called from any thread is in its
+// contract.
+unsafe impl Send for User {}
+// SAFETY: as above.
+unsafe impl Sync for User {}
+
+/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
+/// NULL, the default, sends them nowhere. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
+/// it every datagram dropped and why.
+#[unsafe(no_mangle)]
+pub extern "C" fn cnx_set_log_callback(
+    callback: cnx_log_callback_t,
+    max_level: cnx_log_level_t,
+    user: *mut c_void,
+) {
+    let most = match max_level.0 {
+        ..=1 => Level::Error,
+        2 => Level::Warning,
+        3 => Level::Info,
+        4.. => Level::Debug,
+    };
+    let user = User(user);
+    guarded((), || {
+        let callback = callback.map(|callback| {
+            let forward = move |level: Level, text: &str| {
+                let user = &user;
+                let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+                // SAFETY: the program promises that its function may be called with its pointer.
+                unsafe { callback(user.0, cnx_log_level_t(level as c_int), text.as_ptr()) };
+            };
+            Arc::new(forward) as log::Callback
+        });
+        log::set_callback(callback, most);
+    });
+}

@@ -1,0 +1,338 @@
+//! A server on its own socket.
+
+use super::{Port, ReadBudget, SendMode, SendSimulator, transmit_simulated};
+use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
+use crate::crypto::random::{self, RandomError};
+use crate::drop_reason::{DropCounters, DropReason};
+use crate::endpoint::Printed;
+use crate::message::{Delivery, Message};
+use crate::reason::DisconnectReason;
+use crate::server::{DEFAULT_MEMORY, Event, MAX_CLIENTS, Server, ServerConfig};
+use crate::simulator::{Simulator, SimulatorConfig};
+use crate::socket::fork::ForkGuard;
+use crate::socket::{Inbound, SocketOptions};
+use crate::time::Clock;
+use crate::token::USER_DATA_SIZE;
+use crate::v2::connection::{Connection, Transmit};
+use crate::v2::outbox::SendError;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 4 << 20, send_buffer: 4 << 20 };
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct ServerHostConfig {
+    /// The game; the same number in tokens and clients.
+    pub application_id: u64,
+    /// The half of the key pair that may be shown.
+    pub public_key: PublicKey,
+    /// The half that is kept.
+    pub secret_key: SecretKey,
+    /// Silence after which a client counts as gone; `None` is never.
+    pub connection_timeout: Option<Duration>,
+    /// The longest a lost message waits to be sent again, where the round trip allows it.
+    pub resend_ceiling: Duration,
+}
+
+/// Why a server can't start.
+#[derive(Debug)]
+pub enum StartError {
+    /// It runs already.
+    Running(SocketAddr),
+    /// The key pair can't be used.
+    Key(KeyError),
+    /// The socket could not be opened.
+    Bind(SocketAddr, io::Error),
+    /// No random bytes.
+    Random(RandomError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Running(address) => {
+                write!(f, "The server runs already, at {}: stop it first.", Printed(*address))
+            }
+            StartError::Key(error) => error.fmt(f),
+            StartError::Bind(address, error) => {
+                write!(f, "Unable to open socket. {}: {error}", Printed(*address))
+            }
+            StartError::Random(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A server. Dropping it stops it.
+pub struct ServerHost {
+    config: ServerHostConfig,
+    max_clients: usize,
+    public: Vec<SocketAddr>,
+    clock: Clock,
+    /// The engine of this run, or of the last, whose events can still be taken.
+    engine: Option<Server>,
+    port: Option<Port>,
+    inbound: Inbound,
+    mode: SendMode,
+    simulator: Option<SendSimulator>,
+    fork: ForkGuard,
+}
+
+impl ServerHost {
+    /// A server that does not run yet, for `max_clients`, 1 to [`MAX_CLIENTS`].
+    pub fn new(config: ServerHostConfig, max_clients: usize) -> ServerHost {
+        ServerHost {
+            config,
+            max_clients: max_clients.clamp(1, MAX_CLIENTS),
+            public: Vec::new(),
+            clock: Clock::default(),
+            engine: None,
+            port: None,
+            inbound: Inbound::default(),
+            mode: SendMode::default(),
+            simulator: None,
+            fork: ForkGuard::new(),
+        }
+    }
+
+    /// Sets how many clients the server serves from its next start on.
+    pub fn set_max_clients(&mut self, max_clients: usize) {
+        self.max_clients = max_clients.clamp(1, MAX_CLIENTS);
+    }
+
+    /// How many clients the server serves.
+    pub fn max_clients(&self) -> usize {
+        self.engine.as_ref().filter(|_| self.port.is_some()).map_or(self.max_clients, Server::max_clients)
+    }
+
+    /// Starts to listen at `address`; port 0 lets the system choose. Events of an earlier run that were
+    /// not taken are gone.
+    pub fn start(&mut self, address: SocketAddr) -> Result<(), StartError> {
+        if let Some(port) = &self.port {
+            return Err(StartError::Running(port.socket.local_address()));
+        }
+        let key = TokenKey::for_pair(&self.config.public_key, &self.config.secret_key);
+        let key = key.map_err(StartError::Key)?;
+        let seed = random::bytes().map_err(StartError::Random)?;
+        let port = Port::bind(address, OPTIONS).map_err(|error| StartError::Bind(address, error))?;
+        let config = ServerConfig {
+            application_id: self.config.application_id,
+            keys: vec![key],
+            max_clients: self.max_clients,
+            connection_timeout: self.config.connection_timeout,
+            resend_ceiling: self.config.resend_ceiling,
+            memory: DEFAULT_MEMORY,
+        };
+        self.engine = Some(Server::new(config, port.socket.local_address(), &self.public, seed));
+        self.port = Some(port);
+        self.fork = ForkGuard::new();
+        Ok(())
+    }
+
+    /// Sends all clients away and closes the socket. What they had sent, and the news that they are
+    /// gone, can still be taken.
+    pub fn stop(&mut self) {
+        if self.port.is_none() {
+            return;
+        }
+        self.restart_if_forked();
+        if let Some(engine) = &mut self.engine {
+            engine.stop();
+        }
+        self.transmit();
+        while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
+            if let Some(port) = &mut self.port {
+                port.write(path, &bytes);
+            }
+        }
+        self.port = None;
+    }
+
+    /// True between start and stop.
+    pub fn is_running(&self) -> bool {
+        self.port.is_some()
+    }
+
+    /// Reads, acts and sends. `dt` is the seconds since the last update, `unix` the time in unix seconds.
+    pub fn update(&mut self, dt: f64, unix: u64) {
+        let step = self.clock.advance(dt);
+        let now = self.clock.now();
+        if self.port.is_none() {
+            return;
+        }
+        self.restart_if_forked();
+        self.release_simulated();
+        let ServerHost { engine: Some(engine), port: Some(port), inbound, .. } = self else { return };
+        engine.advance(now, unix);
+        let budget = ReadBudget::new(engine.max_clients(), step);
+        let backlog = port.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
+            Some(bytes) => engine.handle_datagram(arrival, bytes),
+            None => {
+                engine.count_drop(DropReason::Size);
+                Err(DropReason::Size)
+            }
+        });
+        engine.handle_timeout(backlog);
+        self.transmit();
+    }
+
+    /// Queues a message for a client on a wire channel, 0 to 8. In the immediate mode an unreliable one
+    /// leaves now.
+    pub fn send(
+        &mut self,
+        index: u32,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        let engine = self.running_mut().ok_or(SendError::NotConnected)?;
+        engine.send(index, channel, delivery, id, bytes)?;
+        if self.mode == SendMode::Immediate && !delivery.is_reliable() {
+            self.transmit_with(|engine, room| engine.poll_transmit_unreliable(index, room));
+        }
+        Ok(())
+    }
+
+    /// Sends everything that is queued, as far as the network takes it.
+    pub fn flush(&mut self) {
+        self.transmit();
+    }
+
+    /// Sends a client away; its event comes with the next update. With `tell` what is queued for it
+    /// leaves first, and it learns that it was kicked; without, it learns nothing.
+    pub fn disconnect(&mut self, index: u32, tell: bool) {
+        if let Some(engine) = self.running_mut() {
+            engine.disconnect(index, DisconnectReason::KICKED, b"", tell);
+            self.transmit();
+        }
+    }
+
+    /// The next event.
+    pub fn pop_event(&mut self) -> Option<Event> {
+        self.engine.as_mut()?.poll_event()
+    }
+
+    /// The next message that a client sent on wire channels 1 to 8, and the client's index.
+    pub fn pop_channel_message(&mut self) -> Option<(u32, Message)> {
+        self.engine.as_mut()?.poll_channel_message()
+    }
+
+    /// Also accepts tokens that list `address`, now and after every start.
+    pub fn add_public_address(&mut self, address: SocketAddr) {
+        self.public.push(address);
+        if let Some(engine) = &mut self.engine {
+            engine.add_public_address(address);
+        }
+    }
+
+    /// Sets when messages leave.
+    pub fn set_send_mode(&mut self, mode: SendMode) {
+        self.mode = mode;
+    }
+
+    /// Makes everything sent from now on go over a bad network.
+    pub fn set_simulator(&mut self, config: SimulatorConfig, seed: u64) {
+        match &mut self.simulator {
+            Some(simulator) => simulator.set_config(config),
+            None => self.simulator = Some(Simulator::new(config, seed)),
+        }
+    }
+
+    /// Where the server listens, the port the system chose included; `None` when it does not run.
+    pub fn bound_address(&self) -> Option<SocketAddr> {
+        self.port.as_ref().map(|port| port.socket.local_address())
+    }
+
+    /// True if a client is in this slot.
+    pub fn is_connected(&self, index: u32) -> bool {
+        self.running().is_some_and(|engine| engine.is_connected(index))
+    }
+
+    /// How many clients there are.
+    pub fn connected(&self) -> usize {
+        self.running().map_or(0, Server::connected)
+    }
+
+    /// What a client's token carried for the program.
+    pub fn user_data(&self, index: u32) -> Option<&[u8; USER_DATA_SIZE]> {
+        self.running()?.user_data(index)
+    }
+
+    /// The connection in a slot, for its round trip and rates.
+    pub fn connection(&self, index: u32) -> Option<&Connection> {
+        self.running()?.connection(index)
+    }
+
+    /// The sum of all `dt`.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Datagrams received and dropped since the last start.
+    pub fn counters(&self) -> Option<&DropCounters> {
+        self.engine.as_ref().map(Server::counters)
+    }
+
+    fn running(&self) -> Option<&Server> {
+        self.engine.as_ref().filter(|_| self.port.is_some())
+    }
+
+    fn running_mut(&mut self) -> Option<&mut Server> {
+        self.engine.as_mut().filter(|_| self.port.is_some())
+    }
+
+    fn transmit(&mut self) {
+        self.transmit_with(Server::poll_transmit);
+    }
+
+    fn transmit_with(&mut self, mut poll: impl FnMut(&mut Server, &mut [u8]) -> Option<Transmit>) {
+        self.restart_if_forked();
+        let ServerHost { engine: Some(engine), port: Some(port), simulator, clock, .. } = self else {
+            return;
+        };
+        match simulator {
+            None => port.transmit(|room| poll(engine, room)),
+            Some(simulator) => {
+                transmit_simulated(simulator, clock.now(), |room| poll(engine, room));
+                self.release_simulated();
+            }
+        }
+    }
+
+    /// Writes the simulated network's datagrams that have arrived.
+    fn release_simulated(&mut self) {
+        let ServerHost { port: Some(port), simulator: Some(simulator), clock, .. } = self else { return };
+        while let Some((path, bytes)) = simulator.pop(clock.now()) {
+            port.write(path, &bytes);
+        }
+    }
+
+    /// In a forked copy the connections belong to the parent: the copy forgets them without a word,
+    /// and serves new ones under keys of its own.
+    fn restart_if_forked(&mut self) {
+        if !self.fork.is_in_child() {
+            return;
+        }
+        self.fork = ForkGuard::new();
+        self.simulator = None;
+        match (&mut self.engine, random::bytes()) {
+            (Some(engine), Ok(seed)) => engine.restart(seed),
+            // Without random bytes there is nothing it could do safely.
+            _ => {
+                self.engine = None;
+                self.port = None;
+            }
+        }
+    }
+}
+
+impl Drop for ServerHost {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

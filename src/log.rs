@@ -1,0 +1,45 @@
+//! Messages for the operator, over a callback of the program's. Off until one is set. Whatever an
+//! attacker can cause is said at debug level only: a flood must not become a full disk.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Something does not work.
+    Error = 1,
+    /// Something will not work as asked.
+    Warning = 2,
+    /// Something happened that happens rarely.
+    Info = 3,
+    /// Everything else, among it every datagram dropped.
+    Debug = 4,
+}
+
+/// Receives messages; may be called from any thread that uses a client or a server.
+pub type Callback = Arc<dyn Fn(Level, &str) + Send + Sync>;
+
+static CALLBACK: RwLock<Option<Callback>> = RwLock::new(None);
+/// Messages above this level are not even put together.
+static MOST: AtomicU8 = AtomicU8::new(0);
+
+/// Sends messages up to `most` to `callback` from now on; `None` to none.
+pub fn set_callback(callback: Option<Callback>, most: Level) {
+    MOST.store(if callback.is_some() { most as u8 } else { 0 }, Ordering::Relaxed);
+    *CALLBACK.write().unwrap_or_else(PoisonError::into_inner) = callback;
+}
+
+/// Says something, if somebody listens at this level.
+pub fn log(level: Level, message: fmt::Arguments<'_>) {
+    if level as u8 > MOST.load(Ordering::Relaxed) {
+        return;
+    }
+    // The lock is not held during the call: the callback may set another.
+    let callback = CALLBACK.read().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(callback) = callback {
+        callback(level, &message.to_string());
+    }
+}
