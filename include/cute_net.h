@@ -46,290 +46,233 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-#	define CN_INLINE inline
+#    define CN_INLINE inline
 #else
-#	define CN_INLINE static inline
+#    define CN_INLINE static inline
 #endif
 
-/** Bytes of a connect token. */
+/// Bytes of a connect token.
 #define CN_CONNECT_TOKEN_SIZE 1114
-/** Bytes of the program's own that a connect token carries. */
+/// Bytes of the program's own that a connect token carries.
 #define CN_CONNECT_TOKEN_USER_DATA_SIZE 256
 
-/**
- * Clients that a server of `cn_server_create` has room for, 1 to 65535. A program that wants another number
- * defines it before it includes this header, in every file that calls `cn_server_create`.
- */
+/// Clients that a server of `cn_server_create` has room for, 1 to 65535. A program that wants another
+/// number defines it before it includes this header, in every file that calls `cn_server_create`.
 #ifndef CN_SERVER_MAX_CLIENTS
-#	define CN_SERVER_MAX_CLIENTS 32
+#    define CN_SERVER_MAX_CLIENTS 32
 #endif
 
 #define CN_ERROR_SUCCESS (0)
 #define CN_ERROR_FAILURE (-1)
 
-/** Leaves the calling function with the result of `x` if that is an error. */
+/// Leaves the calling function with the result of `x` if that is an error.
 #define CN_RETURN_IF_ERROR(x) do { cn_result_t result = (x); if (cn_is_error(result)) return result; } while (0)
 
-/** What an endpoint holds. */
+/// What an endpoint holds.
 typedef enum cn_address_type_t
 {
-	CN_ADDRESS_TYPE_NONE = 0, /* no address */
-	CN_ADDRESS_TYPE_IPV4 = 1, /* `u.ipv4` */
-	CN_ADDRESS_TYPE_IPV6 = 2  /* `u.ipv6` */
+    CN_ADDRESS_TYPE_NONE = 0, /* no address */
+    CN_ADDRESS_TYPE_IPV4 = 1, /* `u.ipv4` */
+    CN_ADDRESS_TYPE_IPV6 = 2  /* `u.ipv6` */
 } cn_address_type_t;
 
-/** An address and a port. */
+/// An address and a port.
 typedef struct cn_endpoint_t
 {
-	cn_address_type_t type;
-	uint16_t port;            /* host byte order */
-	union
-	{
-		uint8_t ipv4[4];  /* as written: 127.0.0.1 is { 127, 0, 0, 1 } */
-		uint16_t ipv6[8]; /* the groups as written, each in host byte order */
-	} u;
+    cn_address_type_t type;
+    uint16_t port;            /* host byte order */
+    union
+    {
+        uint8_t ipv4[4];  /* as written: 127.0.0.1 is { 127, 0, 0, 1 } */
+        uint16_t ipv6[8]; /* the groups as written, each in host byte order */
+    } u;
 } cn_endpoint_t;
 
-/** Where a client stands. */
+/// Where a client stands.
 typedef enum cn_client_state_t
 {
-	CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED        = -6, /* the token expired before a server let the client in */
-	CN_CLIENT_STATE_INVALID_CONNECT_TOKEN        = -5, /* the token given to cn_client_connect can't be used */
-	CN_CLIENT_STATE_CONNECTION_TIMED_OUT         = -4, /* nothing was heard from the server for its timeout */
-	CN_CLIENT_STATE_CHALLENGE_RESPONSE_TIMED_OUT = -3, /* the last server stopped answering half-way */
-	CN_CLIENT_STATE_CONNECTION_REQUEST_TIMED_OUT = -2, /* the last server did not answer */
-	CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server let the client not in, e.g. it is full */
-	CN_CLIENT_STATE_DISCONNECTED                 = 0,  /* not connected, and nothing went wrong */
-	CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST   = 1,  /* asking a server */
-	CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE   = 2,  /* answering its challenge */
-	CN_CLIENT_STATE_CONNECTED                    = 3   /* connected: packets can be sent */
+    CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED        = -6, /* the token expired before a server let the client in */
+    CN_CLIENT_STATE_INVALID_CONNECT_TOKEN        = -5, /* the token given to cn_client_connect can't be used */
+    CN_CLIENT_STATE_CONNECTION_TIMED_OUT         = -4, /* nothing was heard from the server for its timeout */
+    CN_CLIENT_STATE_CHALLENGE_RESPONSE_TIMED_OUT = -3, /* the last server stopped answering half-way */
+    CN_CLIENT_STATE_CONNECTION_REQUEST_TIMED_OUT = -2, /* the last server did not answer */
+    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server let the client not in, e.g. it is full */
+    CN_CLIENT_STATE_DISCONNECTED                 = 0,  /* not connected, and nothing went wrong */
+    CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST   = 1,  /* asking a server */
+    CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE   = 2,  /* answering its challenge */
+    CN_CLIENT_STATE_CONNECTED                    = 3   /* connected: packets can be sent */
 } cn_client_state_t;
 
-/** What a server event tells. */
+/// What a server event tells.
 typedef enum cn_server_event_type_t
 {
-	CN_SERVER_EVENT_TYPE_NEW_CONNECTION = 0, /* `u.new_connection` */
-	CN_SERVER_EVENT_TYPE_DISCONNECTED   = 1, /* `u.disconnected` */
-	CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET = 2  /* `u.payload_packet` */
+    CN_SERVER_EVENT_TYPE_NEW_CONNECTION = 0, /* `u.new_connection` */
+    CN_SERVER_EVENT_TYPE_DISCONNECTED   = 1, /* `u.disconnected` */
+    CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET = 2  /* `u.payload_packet` */
 } cn_server_event_type_t;
 
-/** Something that happened to a client. */
+/// Something that happened to a client.
 typedef struct cn_server_event_t
 {
-	cn_server_event_type_t type;
-	union
-	{
-		/* A client connected; packets can be sent to it. */
-		struct
-		{
-			int client_index;       /* its slot: names it in calls until its disconnection is popped */
-			uint64_t client_id;     /* the client id of its token */
-			cn_endpoint_t endpoint; /* where it is */
-		} new_connection;
+    cn_server_event_type_t type;
+    union
+    {
+        /* A client connected; packets can be sent to it. */
+        struct
+        {
+            int client_index;       /* its slot: names it in calls until its disconnection is popped */
+            uint64_t client_id;     /* the client id of its token */
+            cn_endpoint_t endpoint; /* where it is */
+        } new_connection;
 
-		/* A client is gone; its slot may have another client already. */
-		struct
-		{
-			int client_index;
-		} disconnected;
+        /* A client is gone; its slot may have another client already. */
+        struct
+        {
+            int client_index;
+        } disconnected;
 
-		/* A packet of a client came. */
-		struct
-		{
-			int client_index;
-			void* data;             /* give it back to cn_server_free_packet */
-			int size;               /* bytes of `data`, at least 1 */
-		} payload_packet;
-	} u;
+        /* A packet of a client came. */
+        struct
+        {
+            int client_index;
+            void* data;             /* give it back to cn_server_free_packet */
+            int size;               /* bytes of `data`, at least 1 */
+        } payload_packet;
+    } u;
 } cn_server_event_t;
 
-/**
- * A client: connects to one server at a time, sends it packets and receives its.
- *
- * Made by `cn_client_create`, given back by `cn_client_destroy`. One thread uses a client at a time;
- * different clients may be used by different threads.
- */
+/// A client: connects to one server at a time, sends it packets and receives its.
+///
+/// Made by `cn_client_create`, given back by `cn_client_destroy`. One thread uses a client at a time;
+/// different clients may be used by different threads.
 typedef struct cn_client_t cn_client_t;
 
-/**
- * A server: lets clients with connect tokens in, receives their packets and sends them packets.
- *
- * Made by `cn_server_create`, given back by `cn_server_destroy`. One thread uses a server at a time;
- * different servers may be used by different threads.
- */
+/// A server: lets clients with connect tokens in, receives their packets and sends them packets.
+///
+/// Made by `cn_server_create`, given back by `cn_server_destroy`. One thread uses a server at a time;
+/// different servers may be used by different threads.
 typedef struct cn_server_t cn_server_t;
 
-/**
- * What a call came to.
- */
+/// What a call came to.
 typedef struct cn_result_t {
-    /**
-     * `CN_ERROR_SUCCESS` (0) or `CN_ERROR_FAILURE` (-1).
-     */
+    /// `CN_ERROR_SUCCESS` (0) or `CN_ERROR_FAILURE` (-1).
     int code;
-    /**
-     * On failure, a text that says what was wrong and what to do: never NULL, valid until the next
-     * call of this library that fails on the same thread. On success, NULL.
-     */
+    /// On failure, a text that says what was wrong and what to do: never NULL, valid until the next
+    /// call of this library that fails on the same thread. On success, NULL.
     const char *details;
 } cn_result_t;
 
-/**
- * A secret that seals the packets of one direction of one connection.
- */
+/// A secret that seals the packets of one direction of one connection.
 typedef struct cn_crypto_key_t {
-    /**
-     * The bytes of the key.
-     */
+    /// The bytes of the key.
     uint8_t key[32];
 } cn_crypto_key_t;
 
-/**
- * The half of a key pair that may be shown.
- */
+/// The half of a key pair that may be shown.
 typedef struct cn_crypto_sign_public_t {
-    /**
-     * The bytes of the key.
-     */
+    /// The bytes of the key.
     uint8_t key[32];
 } cn_crypto_sign_public_t;
 
-/**
- * The half of a key pair that only the web service and the game servers know. Whoever has it can mint
- * tokens.
- */
+/// The half of a key pair that only the web service and the game servers know. Whoever has it can mint
+/// tokens.
 typedef struct cn_crypto_sign_secret_t {
-    /**
-     * The bytes of the key.
-     */
+    /// The bytes of the key.
     uint8_t key[64];
 } cn_crypto_sign_secret_t;
 
-/**
- * How a server is set up. Start from `cn_server_config_defaults`.
- */
+/// How a server is set up. Start from `cn_server_config_defaults`.
 typedef struct cn_server_config_t {
-    /**
-     * Names the game; the same number as in connect tokens and clients. Default 0.
-     */
+    /// Names the game; the same number as in connect tokens and clients. Default 0.
     uint64_t application_id;
-    /**
-     * Bytes a second taken from each client; not in force in this version. Default 0, no limit.
-     */
+    /// Bytes a second taken from each client; not in force in this version. Default 0, no limit.
     int max_incoming_bytes_per_second;
-    /**
-     * Bytes a second sent to each client; not in force in this version. Default 0, no limit.
-     */
+    /// Bytes a second sent to each client; not in force in this version. Default 0, no limit.
     int max_outgoing_bytes_per_second;
-    /**
-     * Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
-     */
+    /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     int connection_timeout;
-    /**
-     * Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
-     * the wait itself follows the round trip. Default 0.1.
-     */
+    /// Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
+    /// the wait itself follows the round trip. Default 0.1.
     double resend_rate;
-    /**
-     * The half of the key pair that may be shown. Default zeros: set it.
-     */
+    /// The half of the key pair that may be shown. Default zeros: set it.
     struct cn_crypto_sign_public_t public_key;
-    /**
-     * The half that is kept: the one that connect tokens are made with. Default zeros: set it.
-     */
+    /// The half that is kept: the one that connect tokens are made with. Default zeros: set it.
     struct cn_crypto_sign_secret_t secret_key;
-    /**
-     * Accepted; may be NULL. Default NULL.
-     */
+    /// Accepted; may be NULL. Default NULL.
     void *user_allocator_context;
 } cn_server_config_t;
+
+/// A signature. No function of the library takes or gives one; the type is there for programs that name
+/// it.
+typedef struct cn_crypto_signature_t {
+    /// The bytes of the signature.
+    uint8_t bytes[64];
+} cn_crypto_signature_t;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
-/**
- * Reads a numeric address: "203.0.113.7", "203.0.113.7:5000", "2001:db8::7" or "[2001:db8::7]:5000".
- * A missing port is 0. Names such as "localhost" are not resolved.
- *
- * Returns 0, or -1 if the text is not an address; `endpoint` then has the type
- * `CN_ADDRESS_TYPE_NONE`.
- */
+/// Reads a numeric address: "203.0.113.7", "203.0.113.7:5000", "2001:db8::7" or "[2001:db8::7]:5000".
+/// A missing port is 0. Names such as "localhost" are not resolved.
+///
+/// Returns 0, or -1 if the text is not an address; `endpoint` then has the type
+/// `CN_ADDRESS_TYPE_NONE`.
 int cn_endpoint_init(cn_endpoint_t *endpoint, const char *address_and_port_string);
 
-/**
- * Writes an endpoint as text, the way `cn_endpoint_init` reads it: without the port where it is 0.
- * "INVALID ADDRESS" for an endpoint without an address. At most `buffer_size` bytes are written, the
- * last of them a zero; 48 always suffice.
- */
+/// Writes an endpoint as text, the way `cn_endpoint_init` reads it: without the port where it is 0.
+/// "INVALID ADDRESS" for an endpoint without an address. At most `buffer_size` bytes are written, the
+/// last of them a zero; 48 always suffice.
 void cn_endpoint_to_string(cn_endpoint_t endpoint, char *buffer, int buffer_size);
 
-/**
- * 1 if both endpoints name the same address and port, else 0. An endpoint without an address equals
- * none, not even another such.
- */
+/// 1 if both endpoints name the same address and port, else 0. An endpoint without an address equals
+/// none, not even another such.
 int cn_endpoint_equals(cn_endpoint_t a, cn_endpoint_t b);
 
-/**
- * True if `result` is a failure.
- */
+/// True if `result` is a failure.
 bool cn_is_error(struct cn_result_t result);
 
-/**
- * A failure with a text of the program's own; `details` must outlive the result.
- */
+/// A failure with a text of the program's own; `details` must outlive the result.
 struct cn_result_t cn_error_failure(const char *details);
 
-/**
- * A success.
- */
+/// A success.
 struct cn_result_t cn_error_success(void);
 
-/**
- * Does nothing and succeeds: the library needs no initialisation. Bindings to the original call it.
- */
+/// Does nothing and succeeds: the library needs no initialisation. Bindings to the original call it.
 struct cn_result_t cn_init(void);
 
-/**
- * Makes a key from the operating system's random bytes. Each connection needs two fresh ones, for
- * `cn_generate_connect_token`.
- */
+/// Makes a key from the operating system's random bytes. Each connection needs two fresh ones, for
+/// `cn_generate_connect_token`.
 struct cn_crypto_key_t cn_crypto_generate_key(void);
 
-/**
- * Fills `data` with `byte_count` random bytes of the operating system's, new ones on every call and in
- * every forked process. Does nothing if `data` is NULL or `byte_count` is not positive.
- */
+/// Fills `data` with `byte_count` random bytes of the operating system's, new ones on every call and in
+/// every forked process. Does nothing if `data` is NULL or `byte_count` is not positive.
 void cn_crypto_random_bytes(void *data, int byte_count);
 
-/**
- * Makes a key pair. The secret half goes to the web service that hands out connect tokens and to the
- * game servers, and nowhere else.
- *
- * The pair's kind chooses the protocol: connections of tokens made with it speak CUTE 2.00. Does nothing
- * if a pointer is NULL.
- */
+/// Makes a key pair. The secret half goes to the web service that hands out connect tokens and to the
+/// game servers, and nowhere else.
+///
+/// The pair's kind chooses the protocol: connections of tokens made with it speak CUTE 2.00. Does nothing
+/// if a pointer is NULL.
 void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key,
                            struct cn_crypto_sign_secret_t *secret_key);
 
-/**
- * Makes a connect token: what a player's client needs to connect, and what it shows to servers. Made by
- * the web service, handed to one player over a private channel such as HTTPS, good for one connection.
- *
- * - `application_id`: names the game; the same number as on client and server.
- * - `creation_timestamp`: unix seconds now. A newer token of a client id may take over its connection.
- * - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
- * - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
- *   `creation_timestamp`. A connection that was made lives on.
- * - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer.
- * - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
- *   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
- *   IPv6 addresses.
- * - `client_id`: names the player; all 64 bits may be used.
- * - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
- * - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
- * - `token_ptr_out`: `CN_CONNECT_TOKEN_SIZE` (1114) bytes. Zeroed if the call fails.
- */
+/// Makes a connect token: what a player's client needs to connect, and what it shows to servers. Made by
+/// the web service, handed to one player over a private channel such as HTTPS, good for one connection.
+///
+/// - `application_id`: names the game; the same number as on client and server.
+/// - `creation_timestamp`: unix seconds now. A newer token of a client id may take over its connection.
+/// - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
+/// - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
+///   `creation_timestamp`. A connection that was made lives on.
+/// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer.
+/// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
+///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
+///   IPv6 addresses.
+/// - `client_id`: names the player; all 64 bits may be used.
+/// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
+/// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
+/// - `token_ptr_out`: `CN_CONNECT_TOKEN_SIZE` (1114) bytes. Zeroed if the call fails.
 struct cn_result_t cn_generate_connect_token(uint64_t application_id,
                                              uint64_t creation_timestamp,
                                              const struct cn_crypto_key_t *client_to_server_key,
@@ -343,266 +286,203 @@ struct cn_result_t cn_generate_connect_token(uint64_t application_id,
                                              const struct cn_crypto_sign_secret_t *shared_secret_key,
                                              uint8_t *token_ptr_out);
 
-/**
- * Makes a client that is not connected.
- *
- * - `port`: the port to send from; 0 lets the system choose, which is right unless a firewall says
- *   otherwise.
- * - `application_id`: names the game; the same number as in connect tokens and on the server.
- * - `use_ipv6`: accepted and not needed: the client opens what each server of its token needs.
- * - `user_allocator_context`: accepted; may be NULL.
- *
- * Returns NULL only if memory has run out. Destroy the client with `cn_client_destroy`.
- */
+/// Makes a client that is not connected.
+///
+/// - `port`: the port to send from; 0 lets the system choose, which is right unless a firewall says
+///   otherwise.
+/// - `application_id`: names the game; the same number as in connect tokens and on the server.
+/// - `use_ipv6`: accepted and not needed: the client opens what each server of its token needs.
+/// - `user_allocator_context`: accepted; may be NULL.
+///
+/// Returns NULL only if memory has run out. Destroy the client with `cn_client_destroy`.
 struct cn_client_t *cn_client_create(uint16_t port,
                                      uint64_t application_id,
                                      bool use_ipv6,
                                      void *user_allocator_context);
 
-/**
- * Disconnects the client if it is connected, as `cn_client_disconnect` does, and frees it. Packets it
- * gave remain the program's, to be freed with `cn_client_free_packet` of any client, or NULL. NULL is
- * ignored.
- */
+/// Disconnects the client if it is connected, as `cn_client_disconnect` does, and frees it. Packets it
+/// gave remain the program's, to be freed with `cn_client_free_packet` of any client, or NULL. NULL is
+/// ignored.
 void cn_client_destroy(struct cn_client_t *client);
 
-/**
- * Begins to connect to the servers that a connect token lists, one after another. `cn_client_update`
- * then does the connecting; `cn_client_state_get` tells how far it is: `CN_CLIENT_STATE_CONNECTED`, or
- * below 0 when no server let the client in.
- *
- * `connect_token` has `CN_CONNECT_TOKEN_SIZE` (1114) bytes and is copied. A client that is connected is
- * disconnected first; whatever happened to it before does not matter.
- *
- * Fails if the token is damaged, expired, or for another application id (the state is then
- * `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no socket can be opened.
- */
+/// Begins to connect to the servers that a connect token lists, one after another. `cn_client_update`
+/// then does the connecting; `cn_client_state_get` tells how far it is: `CN_CLIENT_STATE_CONNECTED`, or
+/// below 0 when no server let the client in.
+///
+/// `connect_token` has `CN_CONNECT_TOKEN_SIZE` (1114) bytes and is copied. A client that is connected is
+/// disconnected first; whatever happened to it before does not matter.
+///
+/// Fails if the token is damaged, expired, or for another application id (the state is then
+/// `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no socket can be opened.
 struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *connect_token);
 
-/**
- * Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
- * closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
- * nothing to a client that is neither connected nor connecting.
- */
+/// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
+/// closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
+/// nothing to a client that is neither connected nor connecting.
 void cn_client_disconnect(struct cn_client_t *client);
 
-/**
- * Receives, connects, resends and sends. Call it once a tick, whatever the state.
- *
- * - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
- * - `current_time`: unix seconds, used for the expiry of connect tokens alone.
- */
+/// Receives, connects, resends and sends. Call it once a tick, whatever the state.
+///
+/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
+/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
 void cn_client_update(struct cn_client_t *client, double dt, uint64_t current_time);
 
-/**
- * Takes the next packet that the server sent: reliable ones first and in order, then unreliable ones as
- * they came. What was received before a connection ended can be taken until the next one begins.
- *
- * True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
- * it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
- * NULL.
- */
-bool cn_client_pop_packet(struct cn_client_t *client, void **packet, int *size, bool *was_sent_reliably);
+/// Takes the next packet that the server sent: reliable ones first and in order, then unreliable ones as
+/// they came. What was received before a connection ended can be taken until the next one begins.
+///
+/// True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
+/// it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
+/// NULL.
+bool cn_client_pop_packet(struct cn_client_t *client,
+                          void **packet,
+                          int *size,
+                          bool *was_sent_reliably);
 
-/**
- * Frees a packet of `cn_client_pop_packet`, at any time: after the connection ended, after the client was
- * destroyed (`client` is not looked at). NULL is ignored.
- */
+/// Frees a packet of `cn_client_pop_packet`, at any time: after the connection ended, after the client was
+/// destroyed (`client` is not looked at). NULL is ignored.
 void cn_client_free_packet(struct cn_client_t *client,
                            void *packet);
 
-/**
- * Sends a packet of 1 to 20971520 (20 MiB) bytes to the server; the bytes are copied.
- *
- * An unreliable packet leaves at once, arrives perhaps, perhaps after a later one; several datagrams
- * carry a large one, and losing one of them loses it. A reliable packet leaves with the next update and
- * arrives once, complete and in order; the server need not send anything for that. See also
- * `cnx_client_set_send_mode`.
- *
- * Fails if the client is not connected, the size is out of range, or more than 30 MiB wait for the
- * server: then nothing was queued. Everything that was accepted reliably arrives, or the connection ends.
- */
+/// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server; the bytes are copied.
+///
+/// An unreliable packet leaves at once, arrives perhaps, perhaps after a later one; several datagrams
+/// carry a large one, and losing one of them loses it. A reliable packet leaves with the next update and
+/// arrives once, complete and in order; the server need not send anything for that. See also
+/// `cnx_client_set_send_mode`.
+///
+/// Fails if the client is not connected, the size is out of range, or more than 30 MiB wait for the
+/// server: then nothing was queued. Everything that was accepted reliably arrives, or the connection ends.
 struct cn_result_t cn_client_send(struct cn_client_t *client,
                                   const void *packet,
                                   int size,
                                   bool send_reliably);
 
-/**
- * Where the client stands: `CN_CLIENT_STATE_CONNECTED` (3), above 0 while it is connecting, 0 when it is
- * not connected, below 0 when something went wrong. `CN_CLIENT_STATE_DISCONNECTED` for NULL.
- */
+/// Where the client stands: `CN_CLIENT_STATE_CONNECTED` (3), above 0 while it is connecting, 0 when it is
+/// not connected, below 0 when something went wrong. `CN_CLIENT_STATE_DISCONNECTED` for NULL.
 cn_client_state_t cn_client_state_get(const struct cn_client_t *client);
 
-/**
- * The name of a state, as it is written in the header; "CN_CLIENT_STATE_UNKNOWN" for a number that is
- * none. Never NULL.
- */
+/// The name of a state, as it is written in the header; "CN_CLIENT_STATE_UNKNOWN" for a number that is
+/// none. Never NULL.
 const char *cn_client_state_string(cn_client_state_t state);
 
-/**
- * Makes everything the client sends from now on travel over a bad network, for tests.
- *
- * - `latency`, `jitter`: seconds each datagram takes at least, and at most longer.
- * - `drop_chance`, `duplicate_chance`: 0 to 1.
- *
- * All zeros make the network good again.
- */
+/// Makes everything the client sends from now on travel over a bad network, for tests.
+///
+/// - `latency`, `jitter`: seconds each datagram takes at least, and at most longer.
+/// - `drop_chance`, `duplicate_chance`: 0 to 1.
+///
+/// All zeros make the network good again.
 void cn_client_enable_network_simulator(struct cn_client_t *client,
                                         double latency,
                                         double jitter,
                                         double drop_chance,
                                         double duplicate_chance);
 
-/**
- * The share of packets sent to the server lately that did not arrive, 0 to 1.
- */
+/// The share of packets sent to the server lately that did not arrive, 0 to 1.
 float cn_client_get_packet_loss_estimate(struct cn_client_t *client);
 
-/**
- * The smoothed round trip to the server, in milliseconds; 0 before the first measurement.
- */
+/// The smoothed round trip to the server, in milliseconds; 0 before the first measurement.
 float cn_client_get_rtt_estimate(struct cn_client_t *client);
 
-/**
- * Kilobits (1000 bits) a second received from the server lately, UDP payload.
- */
+/// Kilobits (1000 bits) a second received from the server lately, UDP payload.
 float cn_client_get_incoming_kbps_estimate(struct cn_client_t *client);
 
-/**
- * Kilobits (1000 bits) a second sent to the server lately, UDP payload.
- */
+/// Kilobits (1000 bits) a second sent to the server lately, UDP payload.
 float cn_client_get_outgoing_kbps_estimate(struct cn_client_t *client);
 
-/**
- * The configuration that most servers want; the key pair must still be set.
- */
+/// The configuration that most servers want; the key pair must still be set.
 struct cn_server_config_t cn_server_config_defaults(void);
 
-/**
- * Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
- * changes. It does not run before `cn_server_start`.
- *
- * Returns NULL only if memory has run out. Destroy the server with `cn_server_destroy`.
- */
+/// Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
+/// changes. It does not run before `cn_server_start`.
+///
+/// Returns NULL only if memory has run out. Destroy the server with `cn_server_destroy`.
 struct cn_server_t *cn_server_create(struct cn_server_config_t config);
 
-/**
- * `cn_server_create` with room for `max_clients` clients, 1 to 65535. `cn_server_create` itself becomes
- * this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
- */
+/// `cn_server_create` with room for `max_clients` clients, 1 to 65535. `cn_server_create` itself becomes
+/// this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
 struct cn_server_t *cnx_server_create(struct cn_server_config_t config, int max_clients);
 
-/**
- * Stops the server if it runs, as `cn_server_stop` does, and frees it. Packets it gave remain the
- * program's, to be freed with `cn_server_free_packet` of any server, or NULL. NULL is ignored.
- */
+/// Stops the server if it runs, as `cn_server_stop` does, and frees it. Packets it gave remain the
+/// program's, to be freed with `cn_server_free_packet` of any server, or NULL. NULL is ignored.
 void cn_server_destroy(struct cn_server_t *server);
 
-/**
- * Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
- * address; a server at a wildcard address ("0.0.0.0:5000", "[::]:5000") takes tokens that list the
- * address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
- * system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
- *
- * Fails if the server runs already, the address can't be read or used, or the key pair isn't one.
- */
+/// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
+/// address; a server at a wildcard address ("0.0.0.0:5000", "[::]:5000") takes tokens that list the
+/// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
+/// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
+///
+/// Fails if the server runs already, the address can't be read or used, or the key pair isn't one.
 struct cn_result_t cn_server_start(struct cn_server_t *server, const char *address_and_port);
 
-/**
- * Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
- * for each, can still be popped, until the next start. Does nothing to a server that does not run.
- */
+/// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
+/// for each, can still be popped, until the next start. Does nothing to a server that does not run.
 void cn_server_stop(struct cn_server_t *server);
 
-/**
- * Takes the next event: first connections and disconnections as they happened, then packets by client
- * index, for each client reliable ones first and in order, then unreliable ones as they came. The packets
- * of a client that is gone come before its disconnection.
- *
- * True if there was one. The packet of a `CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET` is the program's until
- * `cn_server_free_packet`.
- */
+/// Takes the next event: first connections and disconnections as they happened, then packets by client
+/// index, for each client reliable ones first and in order, then unreliable ones as they came. The packets
+/// of a client that is gone come before its disconnection.
+///
+/// True if there was one. The packet of a `CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET` is the program's until
+/// `cn_server_free_packet`.
 bool cn_server_pop_event(struct cn_server_t *server,
                          cn_server_event_t *event);
 
-/**
- * Frees a packet of an event, at any time: after its client left, after its slot was reused, after the
- * server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
- */
+/// Frees a packet of an event, at any time: after its client left, after its slot was reused, after the
+/// server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
 void cn_server_free_packet(struct cn_server_t *server, int client_index, void *data);
 
-/**
- * Receives, lets clients in, resends and sends. Call it once a tick. Does nothing while the server does
- * not run. However much arrives, it returns: what it has no time to read waits for the next call.
- *
- * - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
- * - `current_time`: unix seconds, used for the expiry of connect tokens alone.
- */
+/// Receives, lets clients in, resends and sends. Call it once a tick. Does nothing while the server does
+/// not run. However much arrives, it returns: what it has no time to read waits for the next call.
+///
+/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
+/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
 void cn_server_update(struct cn_server_t *server, double dt, uint64_t current_time);
 
-/**
- * Sends a client away at once; its disconnection is popped after the next update, and what it had sent
- * before that. With `notify_client` what was queued for it leaves first, and then the news; without,
- * it finds out by its timeout. Does nothing if no such client is connected. May be called while events
- * are popped.
- */
+/// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
+/// before that. With `notify_client` what was queued for it leaves first, and then the news; without,
+/// it finds out by its timeout. Does nothing if no such client is connected. May be called while events
+/// are popped.
 void cn_server_disconnect_client(struct cn_server_t *server, int client_index, bool notify_client);
 
-/**
- * Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
- *
- * Fails if no such client is connected, the size is out of range, or more than 30 MiB wait for the
- * client: then nothing was queued.
- */
+/// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
+///
+/// Fails if no such client is connected, the size is out of range, or more than 30 MiB wait for the
+/// client: then nothing was queued.
 struct cn_result_t cn_server_send(struct cn_server_t *server,
                                   const void *packet,
                                   int size,
                                   int client_index,
                                   bool send_reliably);
 
-/**
- * True if a client is connected in this slot: from the update that made its event until it is sent away
- * or gone. False for slots there are none of.
- */
+/// True if a client is connected in this slot: from the update that made its event until it is sent away
+/// or gone. False for slots there are none of.
 bool cn_server_is_client_connected(struct cn_server_t *server, int client_index);
 
-/**
- * Also lets clients in whose token lists this address: where players reach the server from outside, when
- * it stands behind a router. May be called before and after the start, and for several addresses. An
- * address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
- * error.
- */
+/// Also lets clients in whose token lists this address: where players reach the server from outside, when
+/// it stands behind a router. May be called before and after the start, and for several addresses. An
+/// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
+/// error.
 void cn_server_set_public_ip(struct cn_server_t *server,
                              const char *address_and_port);
 
-/**
- * Makes everything the server sends from now on travel over a bad network, for tests. See
- * `cn_client_enable_network_simulator`.
- */
+/// Makes everything the server sends from now on travel over a bad network, for tests. See
+/// `cn_client_enable_network_simulator`.
 void cn_server_enable_network_simulator(struct cn_server_t *server,
                                         double latency,
                                         double jitter,
                                         double drop_chance,
                                         double duplicate_chance);
 
-/**
- * The share of packets sent to a client lately that did not arrive, 0 to 1; 0 if it is not connected.
- */
+/// The share of packets sent to a client lately that did not arrive, 0 to 1; 0 if it is not connected.
 float cn_server_get_packet_loss_estimate(struct cn_server_t *server, int client_index);
 
-/**
- * The smoothed round trip to a client, in milliseconds; 0 before the first measurement.
- */
+/// The smoothed round trip to a client, in milliseconds; 0 before the first measurement.
 float cn_server_get_rtt_estimate(struct cn_server_t *server, int client_index);
 
-/**
- * Kilobits (1000 bits) a second received from a client lately, UDP payload.
- */
+/// Kilobits (1000 bits) a second received from a client lately, UDP payload.
 float cn_server_get_incoming_kbps_estimate(struct cn_server_t *server, int client_index);
 
-/**
- * Kilobits (1000 bits) a second sent to a client lately, UDP payload.
- */
+/// Kilobits (1000 bits) a second sent to a client lately, UDP payload.
 float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int client_index);
 
 #ifdef __cplusplus
@@ -612,7 +492,7 @@ float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int clien
 #endif  /* CN_NET_H */
 
 #if CN_SERVER_MAX_CLIENTS != 32 && !defined(cn_server_create)
-#	define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
+#    define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
 #endif
 
 #ifndef CN_NET_INTERNAL_H

@@ -13,226 +13,150 @@
 #include <stdint.h>
 #include "cute_net.h"
 
-/** The version of this header; `cnx_version` tells that of the library. */
+/// The version of this header; `cnx_version` tells that of the library.
 #define CNX_VERSION "1.0.0-alpha.1"
 
-/** When messages leave. */
+/// When messages leave.
 typedef enum cnx_send_mode_t
 {
-	CNX_SEND_IMMEDIATE = 0, /* an unreliable packet inside the call, a reliable one at the next update */
-	CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
+    CNX_SEND_IMMEDIATE = 0, /* an unreliable packet inside the call, a reliable one at the next update */
+    CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
 } cnx_send_mode_t;
 
-/** How much a log message matters. */
+/// How much a log message matters.
 typedef enum cnx_log_level_t
 {
-	CNX_LOG_ERROR   = 1, /* something does not work */
-	CNX_LOG_WARNING = 2, /* something will not work as asked */
-	CNX_LOG_INFO    = 3, /* something happened that happens rarely */
-	CNX_LOG_DEBUG   = 4  /* everything else, among it every datagram dropped */
+    CNX_LOG_ERROR   = 1, /* something does not work */
+    CNX_LOG_WARNING = 2, /* something will not work as asked */
+    CNX_LOG_INFO    = 3, /* something happened that happens rarely */
+    CNX_LOG_DEBUG   = 4  /* everything else, among it every datagram dropped */
 } cnx_log_level_t;
 
-/**
- * Datagrams received since the last start (of a server) or connect (of a client), and why some were
- * dropped. Each datagram counts once.
- */
+/// Datagrams received since the last start (of a server) or connect (of a client), and why some were
+/// dropped. Each datagram counts once.
 typedef struct cnx_counters_t {
-    /**
-     * Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions.
-     */
+    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions.
     uint32_t size;
-    /**
-     * All datagrams.
-     */
+    /// All datagrams.
     uint64_t received;
-    /**
-     * Dropped for any reason: the sum of the fields below.
-     */
+    /// Dropped for any reason: the sum of the fields below.
     uint64_t dropped;
-    /**
-     * No bytes, too few, or more than any datagram of the protocol has.
-     */
+    /// No bytes, too few, or more than any datagram of the protocol has.
     uint64_t size_wrong;
-    /**
-     * The first byte of no packet that this end receives.
-     */
+    /// The first byte of no packet that this end receives.
     uint64_t type_unknown;
-    /**
-     * Another protocol version.
-     */
+    /// Another protocol version.
     uint64_t version_unknown;
-    /**
-     * For another application id.
-     */
+    /// For another application id.
     uint64_t application_unknown;
-    /**
-     * A token made with another key pair.
-     */
+    /// A token made with another key pair.
     uint64_t key_unknown;
-    /**
-     * Altered on the way, or made by somebody without the keys.
-     */
+    /// Altered on the way, or made by somebody without the keys.
     uint64_t forged;
-    /**
-     * The token has expired.
-     */
+    /// The token has expired.
     uint64_t token_expired;
-    /**
-     * The token lists none of the server's addresses.
-     */
+    /// The token lists none of the server's addresses.
     uint64_t address_not_listed;
-    /**
-     * The token was used before, or an older one than its client's newest.
-     */
+    /// The token was used before, or an older one than its client's newest.
     uint64_t token_used;
-    /**
-     * The token belongs to a live connection.
-     */
+    /// The token belongs to a live connection.
     uint64_t token_in_use;
-    /**
-     * The server is full.
-     */
+    /// The server is full.
     uint64_t server_full;
-    /**
-     * The cookie is too old, or was given to another address.
-     */
+    /// The cookie is too old, or was given to another address.
     uint64_t cookie_wrong;
-    /**
-     * Came before, or too old to know.
-     */
+    /// Came before, or too old to know.
     uint64_t replayed;
-    /**
-     * Opened, and its content breaks the protocol.
-     */
+    /// Opened, and its content breaks the protocol.
     uint64_t malformed;
-    /**
-     * No connection has its connection id.
-     */
+    /// No connection has its connection id.
     uint64_t connection_unknown;
-    /**
-     * From an address that nothing is expected from.
-     */
+    /// From an address that nothing is expected from.
     uint64_t address_unknown;
-    /**
-     * Nothing of its kind is expected now.
-     */
+    /// Nothing of its kind is expected now.
     uint64_t unexpected;
-    /**
-     * Its connection has ended.
-     */
+    /// Its connection has ended.
     uint64_t connection_ended;
 } cnx_counters_t;
 
-/**
- * Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
- * come from any thread that uses a client or a server, during a call of the library.
- */
+/// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
+/// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
-/**
- * The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
- * Never NULL, never freed.
- */
+/// The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
+/// Never NULL, never freed.
 const char *cnx_version(void);
 
-/**
- * Sets for how many clients a server has room, 1 to 65535, from its next start on. Memory is taken as
- * clients come.
- *
- * Fails if `max_clients` is out of range, or if the server runs.
- */
+/// Sets for how many clients a server has room, 1 to 65535, from its next start on. Memory is taken as
+/// clients come.
+///
+/// Fails if `max_clients` is out of range, or if the server runs.
 cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
 
-/**
- * For how many clients a server has room; 0 for NULL.
- */
+/// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);
 
-/**
- * How many clients are connected.
- */
+/// How many clients are connected.
 int cnx_server_client_count(cn_server_t *server);
 
-/**
- * Copies what a connected client's token carried for the program: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256)
- * bytes.
- *
- * Fails if no such client is connected; nothing is written then.
- */
+/// Copies what a connected client's token carried for the program: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256)
+/// bytes.
+///
+/// Fails if no such client is connected; nothing is written then.
 cn_result_t cnx_server_client_user_data(cn_server_t *server,
                                         int client_index,
                                         uint8_t *user_data_out);
 
-/**
- * Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
- *
- * Fails if the address can't be read.
- */
+/// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
+///
+/// Fails if the address can't be read.
 cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *address_and_port);
 
-/**
- * Where a server listens: after a start at port 0, which port that was.
- *
- * Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
- */
+/// Where a server listens: after a start at port 0, which port that was.
+///
+/// Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
 cn_result_t cnx_server_bound_endpoint(cn_server_t *server, cn_endpoint_t *endpoint_out);
 
-/**
- * Where a client's datagrams leave from.
- *
- * Fails if the client is neither connected nor connecting; `endpoint_out` then has the type
- * `CN_ADDRESS_TYPE_NONE`.
- */
+/// Where a client's datagrams leave from.
+///
+/// Fails if the client is neither connected nor connecting; `endpoint_out` then has the type
+/// `CN_ADDRESS_TYPE_NONE`.
 cn_result_t cnx_client_bound_endpoint(cn_client_t *client, cn_endpoint_t *endpoint_out);
 
-/**
- * Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, or `CNX_SEND_BATCHED`.
- *
- * Batched is the better mode for a game that sends a number of messages each tick: send them all, then
- * call `cnx_server_flush` at the end of the tick. They share datagrams, and one system call carries many.
- */
+/// Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, or `CNX_SEND_BATCHED`.
+///
+/// Batched is the better mode for a game that sends a number of messages each tick: send them all, then
+/// call `cnx_server_flush` at the end of the tick. They share datagrams, and one system call carries many.
 void cnx_server_set_send_mode(cn_server_t *server,
                               cnx_send_mode_t mode);
 
-/**
- * Sets when the messages of a client leave; see `cnx_server_set_send_mode`.
- */
+/// Sets when the messages of a client leave; see `cnx_server_set_send_mode`.
 void cnx_client_set_send_mode(cn_client_t *client, cnx_send_mode_t mode);
 
-/**
- * Sends everything that is queued for all clients, as far as the network takes it; the rest leaves with
- * later updates.
- */
+/// Sends everything that is queued for all clients, as far as the network takes it; the rest leaves with
+/// later updates.
 void cnx_server_flush(cn_server_t *server);
 
-/**
- * Sends everything that is queued, as far as the network takes it; the rest leaves with later updates.
- */
+/// Sends everything that is queued, as far as the network takes it; the rest leaves with later updates.
 void cnx_client_flush(cn_client_t *client);
 
-/**
- * Reads the counters of a server; all zero if it never started.
- *
- * Fails if a pointer is NULL or `counters_out->size` is not set.
- */
+/// Reads the counters of a server; all zero if it never started.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
 cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *counters_out);
 
-/**
- * Reads the counters of a client.
- *
- * Fails if a pointer is NULL or `counters_out->size` is not set.
- */
+/// Reads the counters of a client.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
 cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
 
-/**
- * Sends the library's messages up to a level to a function of the program's, for all clients and servers;
- * NULL, the default, sends them nowhere. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
- * it every datagram dropped and why.
- */
+/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
+/// NULL, the default, sends them nowhere. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
+/// it every datagram dropped and why.
 void cnx_set_log_callback(cnx_log_callback_t callback,
                           cnx_log_level_t max_level,
                           void *user);

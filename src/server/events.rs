@@ -138,10 +138,19 @@ impl EventQueue {
                 News::Disconnected { index, reason, .. } => Event::Disconnected { index, reason },
             }),
             None => {
-                let (index, message) = self.packets.pop(slots, Source::Packets)?;
+                let (index, message) =
+                    self.pop_held().or_else(|| self.packets.pop(slots, Source::Packets))?;
                 Some(Event::Message { index, message })
             }
         }
+    }
+
+    /// What a client had sent that the program has just sent away; the news of it waits, this need not.
+    fn pop_held(&mut self) -> Option<(u32, Message)> {
+        self.held.iter_mut().find_map(|news| match news {
+            News::Disconnected { index, left, .. } => left.pop().map(|message| (*index, message)),
+            News::Connected { .. } => None,
+        })
     }
 
     /// The next channel message.

@@ -1,5 +1,5 @@
 #if CN_SERVER_MAX_CLIENTS != 32 && !defined(cn_server_create)
-#	define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
+#    define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
 #endif
 
 #ifndef CN_NET_INTERNAL_H
