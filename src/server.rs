@@ -40,6 +40,9 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+/// The time a client that was let in has to be heard, at least and at most.
+const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
 /// An update longer than this is a pause of the program, and silence during it is nobody's fault.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A pause excuses silence for at most this long while datagrams wait to be read.
@@ -262,7 +265,8 @@ impl Server {
         while let Some(index) = self.timers.pop_due(now) {
             let Some(client) = self.slots.get_mut(index) else { continue };
             client.connection.handle_timeout(&self.context);
-            if !client.connection.is_confirmed() && client.heard_by <= now {
+            let heard_by = client.heard_by.max(self.context.silence_starts + LEAST_HANDSHAKE);
+            if !client.connection.is_confirmed() && heard_by <= now {
                 self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
                 continue;
             }

@@ -1,7 +1,7 @@
 //! Who is let in (PROTOCOL section 5): requests are judged without keeping anything; a response that
 //! shows the cookie and the token's keys gets a slot.
 
-use super::{Client, Server};
+use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;
 use crate::v2::admission::OpenToken;
@@ -12,9 +12,6 @@ use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.
 const MAX_COOKIES: usize = 4;
-/// The time a client that was let in has to be heard, at least and at most.
-const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
-const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
 
 /// What a server thinks of a token that opened.
 enum Verdict {
@@ -109,6 +106,7 @@ impl Server {
                 if client.connection.is_confirmed() {
                     return Err(DropReason::Unexpected);
                 }
+                client.connection.on_sign_of_life(self.context.tick.now);
                 if client.cookies.last() == Some(&response.cookie) {
                     client.connection.repeat_accept();
                 } else if client.cookies.len() < MAX_COOKIES && !client.cookies.contains(&response.cookie) {

@@ -1,6 +1,7 @@
 //! How much may be on the way (RFC 9002 section 7 describes the place of a controller, not this one).
-//! Players sit on lossy radio, so loss below a fifth of a round is not taken for congestion; a round
-//! trip that grows is. This controller is a plain window that a model of the path is to replace.
+//! Players sit on lossy radio, so loss below a fifth of a round is not taken for congestion; a queue is:
+//! a round in which even the fastest packet was slow. This controller is a plain window that a model of
+//! the path is to replace.
 
 use super::rtt::RttEstimator;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Congestion {
     round_end: u64,
     acked: u64,
     lost: u64,
+    /// The smallest round trip of this round: what varies from packet to packet is not a queue.
+    fastest: Option<Duration>,
     /// True if the window was what kept packets back in this round.
     limited: bool,
 }
@@ -38,6 +41,7 @@ impl Default for Congestion {
             round_end: 0,
             acked: 0,
             lost: 0,
+            fastest: None,
             limited: false,
         }
     }
@@ -54,9 +58,19 @@ impl Congestion {
         self.limited = true;
     }
 
+    /// Notes a round trip.
+    pub fn on_rtt(&mut self, rtt: Duration) {
+        self.fastest = Some(self.fastest.map_or(rtt, |fastest| fastest.min(rtt)));
+    }
+
     /// Notes that packets of `bytes` bytes were found lost.
     pub fn on_lost(&mut self, bytes: u64) {
         self.lost = self.lost.saturating_add(bytes);
+    }
+
+    /// Notes that a packet of `bytes` bytes that was taken for lost arrived after all.
+    pub fn on_late(&mut self, bytes: u64) {
+        self.lost = self.lost.saturating_sub(bytes);
     }
 
     /// Notes that packets of `bytes` bytes were acknowledged, the newest of them `largest`, while
@@ -79,17 +93,19 @@ impl Congestion {
         }
         self.round_end = next_number;
         let lossy = self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT;
-        let queue = rtt.smoothed().saturating_sub(rtt.min().unwrap_or_default());
-        let queueing = queue > QUEUE_ALLOWANCE + tick + rtt.min().unwrap_or_default() / 4;
+        let path = rtt.min().unwrap_or_default();
+        let queue = self.fastest.unwrap_or(path).saturating_sub(path);
+        let queueing = queue > QUEUE_ALLOWANCE + tick + path / 4;
         if lossy || queueing {
             self.starting = false;
-            let share = if lossy { self.window / 2 } else { self.window / 8 };
+            let share = if lossy { self.window / 4 } else { self.window / 8 };
             self.window = (self.window - share).max(MIN_WINDOW);
         } else if !self.starting && self.limited {
             self.window = (self.window + self.window / 16 + PACKET).min(MAX_WINDOW);
         }
         self.acked = 0;
         self.lost = 0;
+        self.fastest = None;
         self.limited = false;
     }
 
@@ -109,7 +125,9 @@ mod tests {
 
     fn rtt(samples: &[u64]) -> RttEstimator {
         let mut rtt = RttEstimator::default();
-        samples.iter().for_each(|&sample| rtt.update(ms(sample), ms(0)));
+        for &sample in samples {
+            rtt.update(ms(sample), ms(0));
+        }
         rtt
     }
 
@@ -119,6 +137,7 @@ mod tests {
         let tenth = congestion.window() / 10;
         congestion.on_lost(tenth * lost);
         *number += 100;
+        congestion.on_rtt(rtt.smoothed());
         congestion.on_acked(tenth * (10 - lost), *number - 1, *number, rtt, ms(0));
     }
 

@@ -9,7 +9,7 @@ mod transmit;
 use super::frame::Accept;
 use super::inbox::{Inbox, InboxBudget};
 use super::keys::{AssociatedPrefix, SessionKeys};
-use super::loss::{Fate, LossDetector};
+use super::loss::{Fate, LossDetector, PROBE_PACKETS};
 use super::outbox::{Outbox, SendError};
 use super::packet::{PacketSeal, Side};
 use super::path::{PathState, ProbeBytes};
@@ -119,8 +119,9 @@ struct Due {
     credit: bool,
     blocked: bool,
     echo: Option<ProbeBytes>,
-    /// A probe timeout passed: one packet goes even where the window is full.
-    probe: bool,
+    /// A probe timeout passed: this many packets may go even where the window is full, and at least one
+    /// must.
+    probes: usize,
 }
 
 /// The connection is closed here; the peer may not know.
@@ -369,7 +370,7 @@ impl Connection {
         if loss.handle_timeout(&context.tick, |number, frame, fate| {
             settle(outbox, received, due, number, frame, fate);
         }) {
-            self.due.probe = true;
+            self.due.probes = PROBE_PACKETS;
         }
         self.count_settled(now);
         if self.silence_ends(context).is_some_and(|time| time <= now) {

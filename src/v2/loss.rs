@@ -19,8 +19,9 @@ const LEAST_MAX_DELAY: Duration = Duration::from_millis(25);
 const DELAY_MEMORY: Duration = Duration::from_secs(10);
 /// Numbers a sender may be ahead of the largest acknowledged, so that 16 bits name it.
 pub const MAX_AHEAD: u64 = 32_768;
-/// Packets whose frames one probe sends again.
-const PROBE_PACKETS: usize = 2;
+/// Packets whose frames a probe sends again, and packets it may take for them: what may always be on
+/// the way in a round trip. A single packet is lost too easily where a probe is needed at all.
+pub const PROBE_PACKETS: usize = 4;
 
 /// The peer acknowledged what it cannot have received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +151,7 @@ impl LossDetector {
                     PacketState::Lost if packet.ack_eliciting => {
                         self.arrived += 1;
                         self.lost -= 1;
+                        self.congestion.on_late(u64::from(packet.size));
                     }
                     PacketState::Lost => {}
                 }
@@ -162,7 +164,8 @@ impl LossDetector {
         self.largest_acked = self.largest_acked.max(Some(largest));
         let delay = ack.delay();
         if let Some(sent_at) = largest_sent_at.filter(|_| any_eliciting) {
-            self.rtt.update(arrived.since(sent_at), delay);
+            let rtt = self.rtt.update(arrived.since(sent_at), delay);
+            self.congestion.on_rtt(rtt);
             self.note_peer_delay(arrived, delay);
         }
         if any_eliciting {
@@ -185,7 +188,7 @@ impl LossDetector {
     }
 
     /// Takes in that time has passed. True if a probe is to be sent: at least a PING, even where the
-    /// window is full.
+    /// window is full, and at most [`PROBE_PACKETS`] packets.
     pub fn handle_timeout(&mut self, tick: &Tick, mut settle: impl FnMut(u64, SentFrame, Fate)) -> bool {
         if self.loss_time.is_some_and(|time| time <= tick.now) {
             self.detect_lost(tick.now, &mut settle);
@@ -411,7 +414,7 @@ mod tests {
         let mut last = f.tick.now;
         for _ in 0..9 {
             assert!(f.wait(5000));
-            assert_eq!(f.settled(), [(1, Fate::Lost), (2, Fate::Lost)]);
+            assert_eq!(f.settled(), [(1, Fate::Lost), (2, Fate::Lost), (3, Fate::Lost)]);
             gaps.push(f.tick.now.since(last).as_millis());
             last = f.tick.now;
         }

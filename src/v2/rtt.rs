@@ -28,17 +28,19 @@ struct Measured {
 
 impl RttEstimator {
     /// Takes in one measurement; `delay` is how long the peer says it held the acknowledgement back.
-    pub fn update(&mut self, sample: Duration, delay: Duration) {
+    /// Returns the round trip without it.
+    pub fn update(&mut self, sample: Duration, delay: Duration) -> Duration {
         let sample = sample.saturating_sub(delay.min(LONGEST_DELAY));
         let Some(known) = &mut self.measured else {
             self.measured =
                 Some(Measured { latest: sample, smoothed: sample, variation: sample / 2, min: sample });
-            return;
+            return sample;
         };
         known.min = known.min.min(sample);
         known.latest = sample;
         known.variation = (known.variation * 3 + known.smoothed.abs_diff(sample)) / 4;
         known.smoothed = (known.smoothed * 7 + sample) / 8;
+        sample
     }
 
     /// The smoothed round trip; 100 ms before the first measurement.

@@ -67,6 +67,11 @@ pub struct World {
     pub servers: Vec<WorldServer>,
     pub clients: Vec<WorldClient>,
     pub network: Simulator<(SocketAddr, SocketAddr)>,
+    /// How far the servers' clocks are ahead of the world's.
+    pub server_ahead: Duration,
+    /// Datagrams for servers wait, as in a socket that nobody reads, while servers do not run.
+    pub hold_for_server: bool,
+    held: Vec<Datagram>,
     /// Everything that travelled, if asked for.
     pub recording: Option<Vec<Datagram>>,
     pub secret: SecretKey,
@@ -107,6 +112,9 @@ impl World {
             servers: Vec::new(),
             clients: Vec::new(),
             network: Simulator::new(network, seed),
+            server_ahead: Duration::ZERO,
+            hold_for_server: false,
+            held: Vec::new(),
             recording: None,
             secret,
             config,
@@ -255,10 +263,11 @@ impl World {
     /// Hands a datagram to whoever is at its address.
     pub fn deliver(&mut self, datagram: &Datagram) -> Result<(), DropReason> {
         let Datagram { from, to, bytes } = datagram;
-        let arrival = Arrival { path: Path { remote: *from, local: None }, at: self.now };
+        let mut arrival = Arrival { path: Path { remote: *from, local: None }, at: self.now };
         let mut bytes = bytes.clone();
         for server in &mut self.servers {
             if server.address == *to && server.runs {
+                arrival.at = self.now + self.server_ahead;
                 return server.server.handle_datagram(&arrival, &mut bytes);
             }
         }
@@ -272,20 +281,65 @@ impl World {
 
     /// One tick: time passes, everybody reads, acts and sends.
     pub fn step(&mut self) {
-        self.now = self.now + self.tick;
-        let whole_seconds = self.now.since(Instant::ZERO).as_secs();
-        let unix = UNIX.max(self.unix) - UNIX;
-        self.unix = UNIX + unix.max(whole_seconds);
-        for server in self.servers.iter_mut().filter(|server| server.runs) {
-            server.server.advance(self.now, self.unix);
+        self.step_losing(|_| false);
+    }
+
+    /// One tick in which the datagrams that `lost` names do not arrive.
+    pub fn step_losing(&mut self, mut lost: impl FnMut(&Datagram) -> bool) {
+        self.begin_step(None);
+        if !self.hold_for_server {
+            for datagram in std::mem::take(&mut self.held) {
+                let _ = self.deliver(&datagram);
+            }
         }
-        for client in self.clients.iter_mut().filter(|client| client.runs) {
-            client.client.advance(self.now, self.unix);
+        while let Some(((from, to), bytes)) = self.network.pop(self.now) {
+            let datagram = Datagram { from, to, bytes };
+            if lost(&datagram) {
+                continue;
+            }
+            let for_server = self.servers.iter().any(|server| server.address == to);
+            if self.hold_for_server && for_server {
+                self.held.push(datagram);
+            } else {
+                let _ = self.deliver(&datagram);
+            }
         }
+        self.finish_step();
+    }
+
+    /// One tick in which the clients believe it is another time.
+    pub fn step_with_client_unix(&mut self, unix: u64) {
+        self.begin_step(Some(unix));
         while let Some(((from, to), bytes)) = self.network.pop(self.now) {
             let _ = self.deliver(&Datagram { from, to, bytes });
         }
         self.finish_step();
+    }
+
+    /// One tick in which what is sent to `listed` arrives at `real`, and the other way round.
+    pub fn redirect(&mut self, listed: SocketAddr, real: SocketAddr) {
+        self.begin_step(None);
+        while let Some(((mut from, mut to), bytes)) = self.network.pop(self.now) {
+            if to == listed {
+                to = real;
+            } else if from == real {
+                from = listed;
+            }
+            let _ = self.deliver(&Datagram { from, to, bytes });
+        }
+        self.finish_step();
+    }
+
+    fn begin_step(&mut self, client_unix: Option<u64>) {
+        self.now = self.now + self.tick;
+        let whole_seconds = self.now.since(Instant::ZERO).as_secs();
+        self.unix = self.unix.max(UNIX + whole_seconds);
+        for server in self.servers.iter_mut().filter(|server| server.runs) {
+            server.server.advance(self.now + self.server_ahead, self.unix);
+        }
+        for client in self.clients.iter_mut().filter(|client| client.runs) {
+            client.client.advance(self.now, client_unix.unwrap_or(self.unix));
+        }
     }
 
     /// The part of a tick after reading.
@@ -348,6 +402,11 @@ impl World {
             self.step();
         }
         self.now.since(start)
+    }
+
+    /// Runs until the first server has let `count` clients in.
+    pub fn server_expects(&mut self, count: usize) {
+        self.run_until(Duration::from_secs(5), |world| world.servers[0].server.connected() == count);
     }
 
     pub fn client_sends(&mut self, client: usize, delivery: Delivery, bytes: &[u8]) {

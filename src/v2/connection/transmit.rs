@@ -3,6 +3,7 @@
 use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, MAX_DATAGRAM, SKIP_ONE_IN, Scope, Transmit};
 use crate::crypto::cipher::TAG_SIZE;
 use crate::v2::frame_writer::FrameWriter;
+use crate::v2::loss::PROBE_PACKETS;
 use crate::v2::outbox::Outbox;
 use crate::v2::packet::Side;
 use crate::v2::send_space::Filling;
@@ -84,7 +85,7 @@ impl Connection {
         if scope == Scope::Unreliable {
             return None;
         }
-        if self.due.probe {
+        if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable()) {
             return Some(Occasion::Message);
         }
         if self.outbox.has_reliable() && !self.loss.is_too_far_ahead() {
@@ -157,7 +158,7 @@ impl Connection {
         let writer = filling.writer;
 
         let mut eliciting = writer.written() > acks_only;
-        if !eliciting && (self.due.ping || self.due.probe) {
+        if !eliciting && (self.due.ping || self.due.probes == PROBE_PACKETS) {
             eliciting = writer.ping();
         }
         if !eliciting && writer.written() > 0 && self.received.on_acks_alone() {
@@ -167,7 +168,7 @@ impl Connection {
             self.received.on_ack_eliciting();
         }
         self.due.ping = false;
-        self.due.probe = false;
+        self.due.probes = self.due.probes.saturating_sub(1);
         eliciting
     }
 
