@@ -403,7 +403,11 @@ impl Connection {
     }
 
     fn keepalive_at(&self) -> Instant {
-        self.sent_at + self.setup.timeout.map_or(KEEPALIVE, |timeout| KEEPALIVE.min(timeout / 4))
+        let interval = self.setup.timeout.map_or(KEEPALIVE, |timeout| KEEPALIVE.min(timeout / 4));
+        // The client leads and its keepalive counts for both: the server acknowledges it before its own
+        // is due.
+        let patience = if self.side == Side::Server { interval / 8 } else { Duration::ZERO };
+        self.sent_at + interval + patience
     }
 
     fn count_settled(&mut self, now: Instant) {

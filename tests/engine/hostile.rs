@@ -1,1 +1,395 @@
-//! x
+//! Peers and networks that mean harm. More of them live in the attack suite; here is one of each kind.
+
+use crate::world::{APPLICATION, Datagram, World, address, pattern};
+use crate::{ms, secs};
+use cute_net::client::ClientState::Connected;
+use cute_net::crypto::random::Generator;
+use cute_net::drop_reason::DropReason;
+use cute_net::message::Delivery::{self, *};
+use cute_net::token::{ConnectToken, PACKET_SIZE, TOKEN_SIZE};
+use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
+use cute_net::v2::frame::{Accept, Fragment, Frame, Frames};
+use cute_net::v2::frame_writer::{FrameWriter, MessageHead};
+use cute_net::v2::keys::{AssociatedPrefix, SessionKeys};
+use cute_net::v2::packet::{PacketSeal, PacketType, Side};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A client that holds a valid token and writes its own packets.
+struct Puppet {
+    address: SocketAddr,
+    server: SocketAddr,
+    seal: PacketSeal,
+    accept: Option<Accept>,
+    next_number: u64,
+    expected: u64,
+}
+
+impl Puppet {
+    /// Connects to the first server, which takes some steps of the world.
+    fn connect(world: &mut World, client_id: u64) -> Puppet {
+        let token: [u8; TOKEN_SIZE] = world.token(client_id);
+        let token = ConnectToken::read(&token, APPLICATION, 0).unwrap();
+        let packet: &[u8; PACKET_SIZE] = &token.packet;
+        let prefix = AssociatedPrefix::new(APPLICATION);
+        let mut attempt = Attempt::new([client_id as u8; 16], SEND_INTERVAL);
+        let (address, server) = (SocketAddr::from(([10, 66, 6, client_id as u8], 666)), world.servers[0].address);
+        let mut buffer = [0; 1200];
+        let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
+        let replies = Self::say(world, address, server, &buffer[..size]);
+        let keys: &SessionKeys = attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
+        let seal = PacketSeal::new(Side::Client, prefix, keys);
+        let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
+        let replies = Self::say(world, address, server, &buffer[..size]);
+        let mut puppet = Puppet { address, server, seal, accept: None, next_number: 0, expected: 0 };
+        puppet.hear(replies);
+        assert!(puppet.accept.is_some());
+        puppet
+    }
+
+    /// Delivers a datagram and returns what the server sends back to this address.
+    fn say(world: &mut World, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let before = world.recording.replace(Vec::new());
+        let _ = world.deliver(&Datagram { from, to, bytes: bytes.to_vec() });
+        world.servers[0].server.handle_timeout(false);
+        world.flush_server(0);
+        let sent = std::mem::replace(&mut world.recording, before).unwrap();
+        sent.into_iter().filter(|datagram| datagram.to == from).map(|datagram| datagram.bytes).collect()
+    }
+
+    /// Opens what came; returns the reason of a CLOSE.
+    fn hear(&mut self, datagrams: Vec<Vec<u8>>) -> Option<u8> {
+        let mut closed = None;
+        for mut datagram in datagrams {
+            if PacketType::of(datagram[0]) != Some(PacketType::Data) {
+                continue;
+            }
+            let sealed = self.seal.read_header(&mut datagram, self.expected).unwrap();
+            self.expected = self.expected.max(sealed.number + 1);
+            let frames = self.seal.open(sealed).expect("the server's packets open");
+            for frame in Frames::new(frames) {
+                match frame.unwrap() {
+                    Frame::Accept(accept) => self.accept = Some(accept),
+                    Frame::Close { reason, .. } => closed = Some(reason),
+                    _ => {}
+                }
+            }
+        }
+        closed
+    }
+
+    /// Sends a packet with these frames; returns the reason of the CLOSE it earned, if it did.
+    fn send(&mut self, world: &mut World, frames: &[u8]) -> Option<u8> {
+        let mut buffer = vec![0; frames.len() + 100];
+        let id = self.accept.unwrap().connection_id;
+        let header = self.seal.write_header(self.next_number, None, id, &mut buffer).unwrap();
+        buffer[header..header + frames.len()].copy_from_slice(frames);
+        let size = self.seal.seal(self.next_number, header, frames.len(), &mut buffer).unwrap();
+        self.next_number += 1;
+        let replies = Self::say(world, self.address, self.server, &buffer[..size]);
+        self.hear(replies)
+    }
+}
+
+fn frames(write: impl FnOnce(&mut FrameWriter<'_>)) -> Vec<u8> {
+    let mut buffer = [0; 1150];
+    let mut writer = FrameWriter::new(&mut buffer);
+    write(&mut writer);
+    let length = writer.finish();
+    buffer[..length].to_vec()
+}
+
+fn head(delivery: Delivery, sequence: u16, fragment: Option<(u32, u32)>) -> MessageHead {
+    let fragment = fragment.map(|(total, offset)| Fragment { total, offset });
+    MessageHead { channel: 0, delivery, id: 0, sequence, fragment }
+}
+
+/// A victim on the same server, and that nothing happened to it.
+struct Victim;
+
+impl Victim {
+    fn check(world: &mut World) {
+        world.servers[0].received.clear();
+        world.client_sends(0, ReliableOrdered, b"am I well?");
+        world.server_sends(0, ReliableOrdered, b"you are");
+        world.run(ms(200));
+        assert_eq!(world.state(0), Connected);
+        assert!(world.servers[0].received.contains(&(0, true, b"am I well?".to_vec())));
+        assert_eq!(world.clients[0].received.pop(), Some((true, b"you are".to_vec())));
+    }
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
+    let accept = Accept {
+        connection_id: 1,
+        client_index: 0,
+        client_id: 0,
+        max_clients: 1,
+        connection_timeout: 1,
+        incoming_rate: 0,
+    };
+    type Attack = (&'static str, Vec<Vec<u8>>);
+    let attacks: Vec<Attack> = vec![
+        ("a frame without meaning", vec![vec![0x0F]]),
+        ("a frame cut short", vec![vec![0x02, 1]]),
+        ("ACCEPT from a client", vec![frames(|w| assert!(w.accept(&accept)))]),
+        ("an ack of what was never sent", vec![frames(|w| assert!(w.ack(Duration::ZERO, [0..=60_000].into_iter())))]),
+        ("an ack below zero", vec![vec![0x02, 0, 0, 0, 5, 0]]),
+        ("a datagram limit of nothing", vec![frames(|w| assert!(w.limit(100)))]),
+        (
+            "more than the credit",
+            vec![frames(|w| assert!(w.message(&head(ReliableOrdered, 0, Some((100 << 20, 0))), &[0; 32])))],
+        ),
+        (
+            "fragments that disagree",
+            vec![
+                frames(|w| assert!(w.message(&head(ReliableOrdered, 0, Some((5000, 0))), &[0; 32]))),
+                frames(|w| assert!(w.message(&head(ReliableOrdered, 0, Some((5001, 32))), &[0; 32]))),
+            ],
+        ),
+        (
+            "unreliable fragments that disagree",
+            vec![
+                frames(|w| assert!(w.message(&head(Unreliable, 0, Some((5000, 0))), &[0; 32]))),
+                frames(|w| assert!(w.message(&head(Unreliable, 0, Some((5001, 32))), &[0; 32]))),
+            ],
+        ),
+        ("a good message before a bad frame", vec![b"\x21\x00\x00\x02hi\x0F".to_vec()]),
+    ];
+    let mut world = World::connected(1, 1);
+    for (number, (name, packets)) in attacks.into_iter().enumerate() {
+        let mut puppet = Puppet::connect(&mut world, 100 + number as u64);
+        let index = puppet.accept.unwrap().client_index;
+        let mut closed = None;
+        for packet in packets {
+            assert_eq!(closed, None, "{name}");
+            closed = puppet.send(&mut world, &packet);
+        }
+        assert_eq!(closed, Some(5), "{name}");
+        assert!(!world.servers[0].server.is_connected(index), "{name}");
+        world.pop_events(0);
+        assert_eq!(world.servers[0].events.last().unwrap(), &format!("-{index} protocol error"), "{name}");
+        assert!(world.servers[0].received.is_empty(), "{name}");
+        Victim::check(&mut world);
+        world.servers[0].received.clear();
+    }
+}
+
+#[test]
+fn what_is_only_strange_is_borne() {
+    let mut world = World::connected(1, 1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    for strange in [
+        vec![0; 500],                                                        // nothing but padding
+        vec![0xFF, 3, 1, 2, 3, 0x80, 0],                                     // frames of a later version
+        frames(|w| assert!(w.path_echo(&[7; 8]))),                           // an echo nobody asked for
+        frames(|w| assert!(w.credit(u64::MAX >> 2))),                        // all the credit there is
+        frames(|w| assert!(w.credit(0))),                                    // and none
+        frames(|w| assert!(w.blocked(u64::MAX >> 2))),                       // waiting for what can't be
+        frames(|w| assert!(w.limit(1 << 40))),
+        frames(|w| assert!(w.ack(Duration::from_secs(60), [0..=0].into_iter()))),
+        frames(|w| assert!(w.message(&head(ReliableOrdered, 40_000, None), b"an old sequence"))),
+        frames(|w| assert!(w.message(&head(Unreliable, 9, Some((1 << 30, 0))), &[1; 32]))), // too large to keep
+    ] {
+        assert_eq!(puppet.send(&mut world, &strange), None, "{strange:x?}");
+    }
+    assert_eq!(puppet.send(&mut world, b"\x20\x00\x00fine"), None);
+    world.pop_events(0);
+    assert_eq!(world.servers[0].received, [(1, true, b"fine".to_vec())]);
+    Victim::check(&mut world);
+}
+
+/// An ack that covers a number left out on purpose: whoever acknowledges early is caught.
+#[test]
+fn acknowledging_ahead_is_caught_by_the_numbers_left_out() {
+    let mut world = World::connected(1, 1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    let index = puppet.accept.unwrap().client_index;
+    let mut caught = None;
+    for round in 0..2000u64 {
+        world.servers[0].server.send(index, 0, Unreliable, 0, &[1; 8]).unwrap();
+        world.now = world.now + ms(1);
+        let (now, unix) = (world.now, world.unix);
+        world.servers[0].server.advance(now, unix);
+        world.flush_server(0);
+        // It claims everything up to the newest it knows of.
+        puppet.expected = puppet.expected.max(round);
+        let lie = frames(|w| assert!(w.ack(Duration::ZERO, [0..=round].into_iter())));
+        caught = puppet.send(&mut world, &lie);
+        if caught.is_some() {
+            assert!(round < 1100, "{round}");
+            break;
+        }
+    }
+    assert_eq!(caught, Some(5));
+}
+
+#[test]
+fn a_client_that_never_acknowledges_costs_a_bounded_amount() {
+    let mut world = World::connected(1, 1);
+    let puppet = Puppet::connect(&mut world, 9);
+    let index = puppet.accept.unwrap().client_index;
+    world.recording = Some(Vec::new());
+    for round in 0..400u64 {
+        let _ = world.servers[0].server.send(index, 0, ReliableOrdered, 0, &pattern(50_000, round));
+        world.step();
+    }
+    let sent: usize =
+        world.recording.as_ref().unwrap().iter().filter(|d| d.to == puppet.address).map(|d| d.bytes.len()).sum();
+    // The first window, and a few packets for each probe timeout.
+    assert!(sent < 400_000, "{sent}");
+    Victim::check(&mut world);
+}
+
+/// Every datagram of a session, altered in flight: the original arrives after its altered copy, and the
+/// session does not notice.
+#[test]
+fn altered_datagrams_of_every_kind_change_nothing() {
+    let mut generator = Generator::new([9; 32]);
+    let mut world = World::new(7);
+    world.connect(1);
+    for step in 0..400u64 {
+        if world.state(0) == Connected {
+            world.client_sends(0, ReliableOrdered, &pattern(30 + step as usize * 7 % 3000, step));
+            if world.servers[0].server.is_connected(0) {
+                world.server_sends(0, ReliableOrdered, &pattern(30 + step as usize * 7 % 3000, step));
+            }
+        }
+        let mut altered = Vec::new();
+        world.step_losing(|datagram| {
+            let mut copy = datagram.clone();
+            match generator.below(4) {
+                0 => copy.bytes.truncate(generator.below(copy.bytes.len() as u64) as usize),
+                1 => copy.bytes.push(0),
+                _ => {
+                    let bit = generator.below(copy.bytes.len() as u64 * 8) as usize;
+                    copy.bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+            }
+            altered.push((copy, datagram.clone()));
+            true
+        });
+        for (copy, genuine) in altered {
+            assert!(world.deliver(&copy).is_err(), "{copy:x?}");
+            let _ = world.deliver(&genuine);
+        }
+    }
+    world.run(secs(3));
+    assert_eq!(world.state(0), Connected);
+    assert_eq!(world.events(), ["+0 1"]);
+    let came = &world.servers[0].received;
+    assert!(came.len() > 380);
+    assert!(came.iter().enumerate().all(|(at, (_, _, bytes))| at == 0 || bytes.len() > 29));
+    assert_eq!(world.clients[0].received.len(), came.len());
+}
+
+/// Every datagram of a session, replayed: at once, at the end, after it, to a restarted server, and from
+/// a stranger's address.
+#[test]
+fn replayed_datagrams_of_every_kind_change_nothing() {
+    let mut world = World::new(7);
+    world.recording = Some(Vec::new());
+    world.connect(1);
+    world.run(ms(300));
+    for number in 0..50 {
+        world.client_sends(0, ReliableOrdered, &pattern(100, number));
+        world.server_sends(0, ReliableOrdered, &pattern(100, number));
+        world.client_sends(0, Unreliable, &pattern(100, number));
+        world.step();
+    }
+    world.run(ms(300));
+    let session = world.recording.take().unwrap();
+    assert_eq!(world.servers[0].received.len(), 100);
+    let stranger = address("203.0.113.50:9999");
+
+    let replay = |world: &mut World, label: &str| {
+        let mut received = 0;
+        world.recording = Some(Vec::new());
+        for datagram in &session {
+            let from_stranger = Datagram { from: stranger, ..datagram.clone() };
+            for copy in [datagram, &from_stranger] {
+                received += if copy.from == stranger { copy.bytes.len() } else { 0 };
+                let _ = world.deliver(copy);
+            }
+            world.flush_server(0);
+        }
+        world.run(ms(500));
+        let recording = world.recording.take().unwrap();
+        let reflected: usize = recording.iter().filter(|d| d.to == stranger).map(|d| d.bytes.len()).sum();
+        assert!(reflected * 10 <= received, "{label}: {reflected} bytes for {received}");
+        assert!(recording.iter().filter(|d| d.to == stranger).all(|d| d.bytes.len() <= 42), "{label}");
+    };
+    replay(&mut world, "while connected");
+    assert_eq!(world.state(0), Connected);
+    assert_eq!(world.events(), ["+0 1"]);
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (100, 50));
+    assert!(world.dropped(DropReason::Replayed) > 50);
+
+    world.clients[0].client.disconnect();
+    world.flush_client(0);
+    world.run(ms(200));
+    replay(&mut world, "after the end");
+    world.restart_server(0);
+    replay(&mut world, "to a restarted server");
+    assert_eq!(world.servers[0].server.connected(), 0);
+    assert_eq!(world.events(), ["-0 left"]);
+    assert_eq!(world.servers[0].received.len(), 100);
+}
+
+/// One valid token, shown from very many addresses: nothing is kept for any of them.
+#[test]
+fn a_token_shown_from_many_addresses_costs_one_small_reply_each() {
+    let mut world = World::connected(1, 1);
+    let token = world.token(55);
+    let mut request = token[90..].to_vec();
+    request.extend([3; 16]);
+    let server = world.servers[0].address;
+    world.recording = Some(Vec::new());
+    for number in 0..20_000u32 {
+        let [a, b, c, d] = (0x0B00_0000 + number).to_be_bytes();
+        let from = SocketAddr::from(([a, b, c, d], 1));
+        let datagram = Datagram { from, to: server, bytes: request.clone() };
+        assert_eq!(world.deliver(&datagram), Ok(()));
+        if number % 100 == 0 {
+            world.flush_server(0);
+        }
+    }
+    world.flush_server(0);
+    let replies = world.recording.take().unwrap();
+    assert_eq!(replies.len(), 20_000);
+    assert!(replies.iter().all(|reply| reply.bytes.len() == 33));
+    assert_eq!(world.servers[0].server.connected(), 1);
+    Victim::check(&mut world);
+}
+
+/// A token whose two keys are one: legal, and no packet of one direction opens in the other.
+#[test]
+fn a_token_with_one_key_for_both_directions_is_safe() {
+    let mut world = World::new(1);
+    let options = world.token_options(1);
+    let token = world.token_with_keys(&options, [[5; 32], [5; 32]]);
+    let client = world.add_client();
+    world.connect_with(client, &token);
+    world.recording = Some(Vec::new());
+    for number in 0..50 {
+        if world.state(client) == Connected {
+            world.client_sends(client, ReliableOrdered, &pattern(50, number));
+        }
+        if world.servers[0].server.is_connected(0) {
+            world.server_sends(0, ReliableOrdered, &pattern(50, number));
+        }
+        world.step();
+    }
+    let recording = world.recording.take().unwrap();
+    world.run(ms(500));
+    let received = (world.servers[0].received.len(), world.clients[0].received.len());
+    assert!(received.0 > 40 && received.1 > 40);
+    for datagram in recording {
+        let reflected = Datagram { from: datagram.to, to: datagram.from, bytes: datagram.bytes };
+        assert!(world.deliver(&reflected).is_err());
+    }
+    world.run(ms(500));
+    assert_eq!(received, (world.servers[0].received.len(), world.clients[0].received.len()));
+    assert_eq!(world.state(client), Connected);
+}

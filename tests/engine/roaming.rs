@@ -1,1 +1,135 @@
-//! x
+//! A client whose address changes: NAT that rebinds, Wi-Fi that becomes 4G, and those who only pretend.
+
+use crate::world::{Datagram, World, address, pattern};
+use crate::{ms, secs};
+use cute_net::client::ClientState::Connected;
+use cute_net::message::Delivery::*;
+use cute_net::simulator::SimulatorConfig;
+
+fn at_server(world: &World) -> std::net::SocketAddr {
+    world.servers[0].server.connection(0).unwrap().path().remote
+}
+
+#[test]
+fn a_client_that_moves_plays_on() {
+    for to in ["10.1.0.0:41000", "10.7.7.7:40000", "[2001:db8::7]:40000"] {
+        let network = SimulatorConfig { latency: ms(30), loss: 0.05, ..Default::default() };
+        let mut world = World::connected_over(1, 2, network);
+        world.run(secs(1));
+        for number in 0..600u64 {
+            if number == 200 {
+                world.clients[0].address = address(to);
+            }
+            world.client_sends(0, ReliableOrdered, &pattern(40, number));
+            world.server_sends(0, ReliableOrdered, &pattern(40, number));
+            world.step();
+        }
+        world.run(secs(3));
+        assert_eq!(at_server(&world), address(to));
+        assert_eq!(world.servers[0].received.len(), 600, "{to}");
+        assert_eq!(world.clients[0].received.len(), 600, "{to}");
+        assert_eq!(world.events(), ["+0 1", "+1 2"]);
+    }
+}
+
+#[test]
+fn moving_costs_no_more_than_a_round_trip_and_a_tick() {
+    let network = SimulatorConfig { latency: ms(50), ..Default::default() };
+    let mut world = World::connected_over(1, 1, network);
+    world.run(secs(2));
+    for _ in 0..60 {
+        world.client_sends(0, Unreliable, &[1; 32]);
+        world.server_sends(0, Unreliable, &[2; 150]);
+        world.step();
+    }
+    world.clients[0].address = address("10.7.7.7:40000");
+    world.clients[0].received.clear();
+    let mut silence = 0;
+    while world.clients[0].received.is_empty() {
+        world.client_sends(0, Unreliable, &[1; 32]);
+        world.server_sends(0, Unreliable, &[2; 150]);
+        world.step();
+        silence += 1;
+    }
+    // 100 ms of round trip are six ticks; reading happens on ticks at both ends.
+    assert!(silence <= 6 + 3, "{silence} ticks of silence");
+}
+
+/// An attacker who copies a genuine packet and sends it first, from somebody else's address.
+#[test]
+fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connection_again() {
+    let mut world = World::connected(1, 1);
+    world.run(secs(1));
+    let victim = address("203.0.113.99:53");
+    let server = world.servers[0].address;
+    for round in 0..5u64 {
+        world.client_sends(0, Unreliable, &pattern(60, round));
+        world.recording = Some(Vec::new());
+        world.flush_client(0);
+        let genuine = world.recording.take().unwrap().pop().unwrap();
+        let copy = Datagram { from: victim, ..genuine };
+        let spoofed = copy.bytes.len();
+        assert_eq!(world.deliver(&copy), Ok(()));
+        assert_eq!(at_server(&world), victim);
+
+        // The server has much to say meanwhile, and the client is silent.
+        world.recording = Some(Vec::new());
+        for _ in 0..4 {
+            world.server_sends(0, ReliableOrdered, &pattern(5000, round));
+            world.flush_server(0);
+        }
+        let reflected: usize =
+            world.recording.as_ref().unwrap().iter().filter(|d| d.to == victim).map(|d| d.bytes.len()).sum();
+        assert!(reflected <= 3 * spoofed, "{reflected} bytes for {spoofed}");
+        // The client is asked as well, answers, and has its connection back.
+        world.run(secs(2));
+        assert_eq!(at_server(&world), world.clients[0].address);
+        let total: usize =
+            world.recording.as_ref().unwrap().iter().filter(|d| d.to == victim).map(|d| d.bytes.len()).sum();
+        assert!(total <= 3 * spoofed, "{total} bytes for {spoofed}");
+        assert!(world.recording.take().unwrap().iter().all(|d| d.to == server || d.from == server));
+    }
+    world.run(secs(5));
+    assert_eq!(world.clients[0].received.len(), 20);
+    assert_eq!(world.state(0), Connected);
+    assert_eq!(world.events(), ["+0 1"]);
+}
+
+#[test]
+fn an_old_packet_from_elsewhere_moves_nothing() {
+    let mut world = World::connected(1, 1);
+    world.run(secs(1));
+    world.client_sends(0, Unreliable, b"held back");
+    world.recording = Some(Vec::new());
+    world.flush_client(0);
+    let old = world.recording.take().unwrap().pop().unwrap();
+    // The attacker holds this one back, and lets a newer one through.
+    let client = world.clients[0].address;
+    world.step_losing(|datagram| datagram.from == client);
+    world.client_sends(0, Unreliable, b"newer");
+    world.run(ms(100));
+    let copy = Datagram { from: address("203.0.113.99:53"), ..old };
+    assert_eq!(world.deliver(&copy), Ok(()));
+    assert_eq!(at_server(&world), client);
+}
+
+#[test]
+fn an_address_that_nobody_answers_from_is_left_after_three_probe_timeouts() {
+    let mut world = World::connected(1, 1);
+    world.run(secs(1));
+    world.client_sends(0, Unreliable, b"copied");
+    world.recording = Some(Vec::new());
+    world.flush_client(0);
+    let genuine = world.recording.take().unwrap().pop().unwrap();
+    let client = world.clients[0].address;
+    world.clients[0].runs = false; // and so it can't answer the probe at its own address either
+    let copy = Datagram { from: address("203.0.113.99:53"), ..genuine };
+    assert_eq!(world.deliver(&copy), Ok(()));
+    assert_ne!(at_server(&world), client);
+    world.run(secs(1));
+    assert_eq!(at_server(&world), client);
+    world.clients[0].runs = true;
+    world.server_sends(0, ReliableOrdered, b"still yours");
+    world.run(secs(1));
+    assert_eq!(world.clients[0].received, [(true, b"still yours".to_vec())]);
+}

@@ -167,10 +167,13 @@ impl World {
     }
 
     pub fn token_with(&mut self, options: &TokenOptions) -> [u8; TOKEN_SIZE] {
-        let keys = TokenKeys {
-            client_to_server: Key::new(self.draw()),
-            server_to_client: Key::new(self.draw()),
-        };
+        let keys = [self.draw(), self.draw()];
+        self.token_with_keys(options, keys)
+    }
+
+    pub fn token_with_keys(&mut self, options: &TokenOptions, keys: [[u8; 32]; 2]) -> [u8; TOKEN_SIZE] {
+        let [client_to_server, server_to_client] = keys.map(Key::new);
+        let keys = TokenKeys { client_to_server, server_to_client };
         let request = TokenRequest {
             application_id: APPLICATION,
             creation: options.creation,
@@ -191,10 +194,10 @@ impl World {
 
     /// Adds a client that is not connected.
     pub fn add_client(&mut self) -> usize {
-        let number = self.clients.len() as u8;
+        let [high, low] = (self.clients.len() as u16).to_be_bytes();
         self.clients.push(WorldClient {
             client: Client::new(APPLICATION),
-            address: SocketAddr::from(([10, 0, 1, number], 40_000)),
+            address: SocketAddr::from(([10, 1, high, low], 40_000)),
             runs: true,
             received: Vec::new(),
             states: Vec::new(),
