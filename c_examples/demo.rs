@@ -44,7 +44,7 @@ fn ended_well(child: &mut Child) -> bool {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let _ = child.kill();
+    let _ = child.kill().and_then(|()| child.wait());
     false
 }
 
@@ -96,7 +96,11 @@ impl Row {
             "| {id:>6} | {:>9} | {:>10} | {:>13} | {:>11} | {:>13} | {:>13} | {:>15} | {:>10} | {:<5} |",
             format!("{} ms", self.of("client", "connected_ms")),
             format!("{:.1} ms", self.of("client", "rtt_ms")),
-            format!("{:.1} / {:.1} %", self.of("client", "loss") * 100.0, self.of("server", "loss") * 100.0),
+            format!(
+                "{:.1} / {:.1} %",
+                self.of("client", "loss") * 100.0,
+                self.of("server", "loss") * 100.0
+            ),
             flow("client", "server", "reliable"),
             flow("server", "client", "reliable"),
             flow("client", "server", "unreliable"),
@@ -112,7 +116,12 @@ fn main() -> ExitCode {
     let folder = std::env::temp_dir().join(format!("cute_net-demo-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     for name in ["server", "client"] {
-        library::compile(&examples.join(format!("{name}.c")), Language::C99, Linkage::Shared, &folder.join(name));
+        library::compile(
+            &examples.join(format!("{name}.c")),
+            Language::C99,
+            Linkage::Shared,
+            &folder.join(name),
+        );
     }
     let all_right = play(&folder);
     let _ = std::fs::remove_dir_all(&folder);
@@ -131,10 +140,11 @@ fn play(folder: &Path) -> bool {
     let mut server = start(&folder.join("server"), &arguments);
     let mut server_lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
     let listening = server_lines.find(|line| line.starts_with("listening on "));
-    let Some(address) = listening.as_deref().and_then(|line| line.split([' ', ',']).nth(2)).map(str::to_owned)
+    let Some(address) =
+        listening.as_deref().and_then(|line| line.split([' ', ',']).nth(2)).map(str::to_owned)
     else {
         println!("the server did not start");
-        let _ = server.kill();
+        let _ = server.kill().and_then(|()| server.wait());
         return false;
     };
     println!("one C server at {address} and {CLIENTS} C clients play for {SECONDS} s;");

@@ -46,7 +46,8 @@ fn linkable_folder(library: &Path) -> PathBuf {
     #[cfg(unix)]
     for name in ["libcute_net.so", "libcute_net.so.1"] {
         // Others may be doing the same at this moment: the name must never be missing.
-        let temporary = folder.join(format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
+        let temporary =
+            folder.join(format!("{name}.{}.{:?}", std::process::id(), std::thread::current().id()));
         std::os::unix::fs::symlink(library.join("libcute_net.so"), &temporary).unwrap();
         std::fs::rename(&temporary, folder.join(name)).unwrap();
     }
@@ -57,7 +58,12 @@ fn linkable_folder(library: &Path) -> PathBuf {
 pub fn compiler(language: Language) -> Command {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut build = cc::Build::new();
-    build.cpp(language == Language::Cpp17).target(&target).host(&target).opt_level(1).cargo_metadata(false);
+    build
+        .cpp(language == Language::Cpp17)
+        .target(&target)
+        .host(&target)
+        .opt_level(1)
+        .cargo_metadata(false);
     let compiler = build.try_get_compiler().ok().filter(|tool| {
         Command::new(tool.path()).arg("--version").output().is_ok_and(|output| output.status.success())
     });

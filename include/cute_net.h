@@ -213,7 +213,7 @@ typedef struct cn_crypto_signature_t {
 extern "C" {
 #endif // __cplusplus
 
-/// Reads a numeric address: "203.0.113.7", "203.0.113.7:5000", "2001:db8::7" or "[2001:db8::7]:5000".
+/// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
 /// A missing port is 0. Names such as "localhost" are not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address; `endpoint` then has the type
@@ -407,7 +407,7 @@ struct cn_server_t *cnx_server_create(struct cn_server_config_t config, int max_
 void cn_server_destroy(struct cn_server_t *server);
 
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
-/// address; a server at a wildcard address ("0.0.0.0:5000", "[::]:5000") takes tokens that list the
+/// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
 /// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
 ///

@@ -193,7 +193,9 @@ impl Client {
         }
         match PacketType::of(first).ok_or(DropReason::Type)? {
             PacketType::Data => self.handle_data(arrival, bytes),
-            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => self.handle_challenge(arrival, bytes),
+            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => {
+                self.handle_challenge(arrival, bytes)
+            }
             PacketType::Denied if bytes.len() == DENIED_SIZE => self.handle_denied(bytes),
             PacketType::Challenge | PacketType::Denied => Err(DropReason::Size),
             PacketType::Response => Err(DropReason::Type),
@@ -223,13 +225,15 @@ impl Client {
             return Ok(());
         }
         let attempt = self.attempt.as_mut().ok_or(DropReason::Unexpected)?;
-        let keys = attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        let keys =
+            attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
         let setup = Setup {
             timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
             resend_ceiling: Duration::MAX,
             inbox: InboxBudget::DEFAULT,
         };
-        let connection = Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);
+        let connection =
+            Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);
         self.connection = Some(Box::new(connection));
         self.state = ClientState::SendingChallengeResponse;
         Ok(())
@@ -238,7 +242,8 @@ impl Client {
     fn handle_denied(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
         let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
         if let Some(suspicion) = &self.suspicion {
-            let reason = suspicion.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
+            let reason =
+                suspicion.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
             match reason {
                 DenyReason::IN_USE => {
                     if let Some(connection) = &mut self.connection {
@@ -265,7 +270,9 @@ impl Client {
     pub fn handle_timeout(&mut self, backlog: bool) {
         let now = self.context.tick.now;
         match self.paused_at {
-            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => self.context.silence_starts = now,
+            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => {
+                self.context.silence_starts = now
+            }
             _ => self.paused_at = None,
         }
         if let Some((attempt, token)) = self.attempt.as_mut().zip(self.token.as_ref()) {
@@ -403,7 +410,13 @@ impl Client {
     }
 
     /// Queues a message for the server, on wire channel 0 to 8.
-    pub fn send(&mut self, channel: u8, delivery: Delivery, id: u32, bytes: &[u8]) -> Result<(), SendError> {
+    pub fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
         match &mut self.connection {
             Some(connection) if self.state == ClientState::Connected => {
                 connection.send(channel, delivery, id, bytes)

@@ -1,4 +1,50 @@
-//! x
+//! Secure client and server networking for games over UDP: connect tokens, encryption, reliable and
+//! unreliable messages, fragmentation. A memory-safe core behind the C API of `cute_net.h`.
+//!
+//! It is a library for one game server and its players. It is no web service (something else hands out
+//! the tokens), no peer-to-peer library, and it knows nothing of game state.
+//!
+//! # The layers
+//!
+//! ```text
+//!   C programs: cute_net.h, cute_net_x.h             Rust programs
+//!                    |                                    |
+//!   ffi      pointers in, one call, a value out           |
+//!                    +-----------------+------------------+
+//!                                      |
+//!   host     a socket, the program's clock, a budget of work for each update, simulated loss
+//!                                      |
+//!   client, server      who is connected; events; one engine for each handle
+//!                                      |
+//!   v2       CUTE 2.00: handshake, packets, frames, loss recovery, messages
+//!                                      |
+//!   token, replay, crypto, endpoint, bytes       what any protocol needs
+//! ```
+//!
+//! # The invariant
+//!
+//! **The engine (everything below `host`) never touches a socket, a clock or a random source.** Time comes
+//! in as [`Instant`](time::Instant), randomness as a seed, datagrams as bytes with the address they came
+//! from; datagrams and events go out when they are polled. So a seed and a list of inputs reproduce any
+//! run, and every protocol test runs in virtual time.
+//!
+//! From it follow the rules that keep a hostile network harmless: nothing that arrives can panic, loop
+//! without bound or take memory beyond a budget; wire bytes are indexed in [`bytes`] alone; `unsafe` is
+//! found in [`ffi`] and [`socket`] alone.
+//!
+//! # The modules, from the bottom up
+//!
+//! - [`time`]: the engine's clock and its ticks. [`bytes`]: reading and writing wire bytes.
+//!   [`endpoint`]: addresses. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
+//! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
+//!   each connects once. [`replay`]: that each packet counts once.
+//! - [`message`], [`reason`], [`drop_reason`], [`statistics`]: what programs get to see.
+//! - [`v2`]: the protocol, a file for each concept.
+//! - [`client`], [`server`]: the engines. [`simulator`]: a bad network in front of them.
+//! - [`socket`], [`log`], [`host`]: the outside world. [`ffi`]: the C facade.
+//!
+//! The protocol is described byte for byte in `docs/PROTOCOL.md`.
+
 pub mod bytes;
 pub mod client;
 pub mod crypto;

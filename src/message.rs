@@ -114,7 +114,10 @@ mod tests {
         let info = MessageInfo { channel: 8, reliable: true, id: 0xDEAD_BEEF };
         for payload in [&b""[..], b"x", &[7; 5000]] {
             let message = Message::new(info, payload);
-            assert_eq!((message.info(), message.payload(), message.len()), (info, payload, payload.len()));
+            assert_eq!(
+                (message.info(), message.payload(), message.len()),
+                (info, payload, payload.len())
+            );
             assert_eq!(&message.into_buffer()[Message::HEADROOM..], payload);
         }
     }

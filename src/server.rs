@@ -83,7 +83,9 @@ impl Addresses {
             // Where the system does not say, any address of this machine has to do.
             None => address.port() == bound.port(),
         };
-        address == bound || (bound.ip().is_unspecified() && by_wildcard) || self.public.contains(&address)
+        address == bound
+            || (bound.ip().is_unspecified() && by_wildcard)
+            || self.public.contains(&address)
     }
 }
 
@@ -135,7 +137,12 @@ pub struct Server {
 impl Server {
     /// Starts a server that is reached at `bound`. `seed` must be fresh random bytes at every start:
     /// what is drawn from it keeps recordings of earlier runs worthless.
-    pub fn new(config: ServerConfig, bound: SocketAddr, public: &[SocketAddr], seed: [u8; 32]) -> Server {
+    pub fn new(
+        config: ServerConfig,
+        bound: SocketAddr,
+        public: &[SocketAddr],
+        seed: [u8; 32],
+    ) -> Server {
         let mut context = Context::new(seed);
         let generator = &mut context.generator;
         let slots = Slots::new(config.max_clients);
@@ -259,7 +266,9 @@ impl Server {
     pub fn handle_timeout(&mut self, backlog: bool) {
         let now = self.context.tick.now;
         match self.paused_at {
-            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => self.context.silence_starts = now,
+            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => {
+                self.context.silence_starts = now
+            }
             _ => self.paused_at = None,
         }
         while let Some(index) = self.timers.pop_due(now) {
@@ -286,7 +295,8 @@ impl Server {
     /// When the server next has something to do by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.context.tick.now;
-        let waiting = !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
+        let waiting =
+            !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
         if waiting { Some(now) } else { self.timers.next() }
     }
 
@@ -297,14 +307,23 @@ impl Server {
             None => return false,
             Some(End::Peer(reason, _)) => self.depart(index, reason, b"", false, false),
             Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false),
-            Some(End::Violation) => self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false),
+            Some(End::Violation) => {
+                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false)
+            }
         }
         true
     }
 
     /// Takes a client out of its slot. `tell` says whether it is told; `by_program` whether the
     /// program did it, and learns of it only after the next update.
-    fn depart(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool, by_program: bool) {
+    fn depart(
+        &mut self,
+        index: u32,
+        reason: DisconnectReason,
+        text: &[u8],
+        tell: bool,
+        by_program: bool,
+    ) {
         let Some(mut client) = self.slots.vacate(index) else { return };
         self.timers.set(index, None);
         self.lending.on_disconnected(index);
@@ -312,7 +331,8 @@ impl Server {
         self.by_token.remove(&client.token);
         let inbox = client.connection.take_inbox();
         self.events.on_disconnected(index, reason, inbox, by_program);
-        let Some(id) = client.connection.accept().map(|accept| accept.connection_id).filter(|_| tell) else {
+        let Some(id) = client.connection.accept().map(|accept| accept.connection_id).filter(|_| tell)
+        else {
             return;
         };
         client.connection.close(&self.context, reason, text, by_program);
@@ -350,8 +370,8 @@ impl Server {
         }
         while let Some(&id) = self.closed_active.front() {
             let closed = self.closed.get_mut(&id);
-            let transmit =
-                closed.and_then(|closed| closed.poll_transmit(&mut self.context, Scope::Everything, buffer));
+            let transmit = closed
+                .and_then(|closed| closed.poll_transmit(&mut self.context, Scope::Everything, buffer));
             if transmit.is_some() {
                 return transmit;
             }
@@ -359,7 +379,8 @@ impl Server {
         }
         while let Some(&index) = self.active.front() {
             if let Some(client) = self.slots.get_mut(index) {
-                let transmit = client.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
+                let transmit =
+                    client.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
                 if transmit.is_some() {
                     return transmit;
                 }

@@ -52,7 +52,8 @@ mod tests {
             set.insert(slot);
         }
         let walk = |set: &SlotSet, from| {
-            std::iter::successors(set.next_from(from), |&last| set.next_from(last + 1)).collect::<Vec<_>>()
+            std::iter::successors(set.next_from(from), |&last| set.next_from(last + 1))
+                .collect::<Vec<_>>()
         };
         assert_eq!(walk(&set, 0), [3, 63, 64, 200]);
         assert_eq!(walk(&set, 64), [64, 200]);

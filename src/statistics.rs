@@ -125,7 +125,8 @@ mod tests {
             statistics.on_settled(now, 9, i64::from(tick % 2 == 0) * 2);
             now = now + Duration::from_micros(16_667);
         }
-        let near = |value: f64, truth: f64| assert!((value / truth - 1.0).abs() < 0.03, "{value} {truth}");
+        let near =
+            |value: f64, truth: f64| assert!((value / truth - 1.0).abs() < 0.03, "{value} {truth}");
         near(statistics.incoming_kbps(now), 48.0);
         near(statistics.outgoing_kbps(now), 120.0);
         near(statistics.packet_loss(now), 0.1);

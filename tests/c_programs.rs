@@ -14,11 +14,16 @@ fn run(name: &str) {
     let source = root.join("ffi_tests").join(format!("{name}.c"));
     for language in [Language::C99, Language::Cpp17] {
         for linkage in [Linkage::Shared, Linkage::Static] {
-            let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{language:?}-{linkage:?}"));
+            let out =
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{language:?}-{linkage:?}"));
             library::compile(&source, language, linkage, &out);
             let result = library::command(&out).output().unwrap();
             let errors = String::from_utf8_lossy(&result.stderr);
-            assert!(result.status.success(), "{name}, {language:?}, {linkage:?}: {}\n{errors}", result.status);
+            assert!(
+                result.status.success(),
+                "{name}, {language:?}, {linkage:?}: {}\n{errors}",
+                result.status
+            );
         }
     }
 }

@@ -48,11 +48,14 @@ fn generate(header: &Header) -> String {
     let mut config = cbindgen::Config::from_file(root().join("cbindgen.toml")).unwrap();
     config.include_guard = Some(header.guard.to_owned());
     config.includes = header.includes.iter().map(|&name| name.to_owned()).collect();
-    let comment: String = header.about.lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
+    let comment: String =
+        header.about.lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
     config.header = Some(format!("/*\n{comment} */"));
     let fragment = read(&ffi.join("fragments").join(header.fragment));
-    config.after_includes = Some(format!("\n{}", fragment.replace("@VERSION@", env!("CARGO_PKG_VERSION")).trim_end()));
-    config.trailer = header.trailer.map(|trailer| read(&ffi.join("fragments").join(trailer)).trim_end().to_owned());
+    config.after_includes =
+        Some(format!("\n{}", fragment.replace("@VERSION@", env!("CARGO_PKG_VERSION")).trim_end()));
+    config.trailer =
+        header.trailer.map(|trailer| read(&ffi.join("fragments").join(trailer)).trim_end().to_owned());
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in header.sources {
         builder = builder.with_src(ffi.join(source));

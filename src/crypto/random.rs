@@ -12,7 +12,9 @@ pub struct RandomError;
 
 impl fmt::Display for RandomError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("The operating system's random generator failed; nothing secret can be made without it.")
+        f.write_str(
+            "The operating system's random generator failed; nothing secret can be made without it.",
+        )
     }
 }
 

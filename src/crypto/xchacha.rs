@@ -17,12 +17,7 @@ fn split(key: &Key, nonce: &[u8; XNONCE_SIZE]) -> (Cipher, [u8; NONCE_SIZE]) {
 }
 
 /// Encrypts `text` in place and returns the tag over it and `associated`.
-pub fn seal(
-    key: &Key,
-    nonce: &[u8; XNONCE_SIZE],
-    associated: &[u8],
-    text: &mut [u8],
-) -> [u8; TAG_SIZE] {
+pub fn seal(key: &Key, nonce: &[u8; XNONCE_SIZE], associated: &[u8], text: &mut [u8]) -> [u8; TAG_SIZE] {
     let (cipher, inner) = split(key, nonce);
     cipher.seal(inner, associated, text)
 }

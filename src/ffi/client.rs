@@ -219,7 +219,9 @@ pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_r
                 (SendError::TooLarge(_), true) => {
                     "`size` exceeded `max_size_single_send` from `transport->config`. "
                 }
-                (SendError::TooLarge(_), false) => "`size` exceeded `max_size_single_send` config param. ",
+                (SendError::TooLarge(_), false) => {
+                    "`size` exceeded `max_size_single_send` config param. "
+                }
                 _ => "",
             };
             failure(format_args!("{original}{error}"))
@@ -233,7 +235,9 @@ pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_r
 pub unsafe extern "C" fn cn_client_state_get(client: *const cn_client_t) -> cn_client_state_t {
     let disconnected = ClientState::Disconnected as c_int;
     // SAFETY: the caller passes a client that no other call uses now, or NULL.
-    cn_client_state_t(unsafe { with_client(client.cast_mut(), disconnected, |client| client.state() as c_int) })
+    cn_client_state_t(unsafe {
+        with_client(client.cast_mut(), disconnected, |client| client.state() as c_int)
+    })
 }
 
 /// The name of a state, as it is written in the header; "CN_CLIENT_STATE_UNKNOWN" for a number that is

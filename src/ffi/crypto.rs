@@ -46,7 +46,8 @@ pub struct cn_crypto_signature_t {
 }
 
 const _: () = assert!(size_of::<cn_crypto_key_t>() == 32 && size_of::<cn_crypto_sign_public_t>() == 32);
-const _: () = assert!(size_of::<cn_crypto_sign_secret_t>() == 64 && size_of::<cn_crypto_signature_t>() == 64);
+const _: () =
+    assert!(size_of::<cn_crypto_sign_secret_t>() == 64 && size_of::<cn_crypto_signature_t>() == 64);
 
 /// Without random bytes nothing secret can be made, and the functions that need them most can't say so:
 /// better no process than keys that everybody knows. No system does this once it is up.
@@ -144,7 +145,9 @@ pub unsafe extern "C" fn cn_generate_connect_token(
     };
     // SAFETY: the caller passes a key, or NULL.
     let Some(secret) = (unsafe { shared_secret_key.as_ref() }) else {
-        return failure("`shared_secret_key` is NULL: pass the secret half of a pair of cn_crypto_sign_keygen.");
+        return failure(
+            "`shared_secret_key` is NULL: pass the secret half of a pair of cn_crypto_sign_keygen.",
+        );
     };
     let count = usize::try_from(address_count).unwrap_or(0);
     if count > 0 && address_list.is_null() {

@@ -45,8 +45,11 @@ const _: () = assert!(offset_of!(cn_endpoint_t, port) == 4 && offset_of!(cn_endp
 
 impl cn_endpoint_t {
     /// The endpoint that names nothing.
-    pub(crate) const NONE: cn_endpoint_t =
-        cn_endpoint_t { r#type: cn_address_type_t::NONE, port: 0, u: cn_endpoint_union { ipv6: [0; 8] } };
+    pub(crate) const NONE: cn_endpoint_t = cn_endpoint_t {
+        r#type: cn_address_type_t::NONE,
+        port: 0,
+        u: cn_endpoint_union { ipv6: [0; 8] },
+    };
 
     /// The address, if the endpoint names one.
     pub(crate) fn to_address(self) -> Option<SocketAddr> {
@@ -80,7 +83,7 @@ impl From<SocketAddr> for cn_endpoint_t {
     }
 }
 
-/// Reads a numeric address: "203.0.113.7", "203.0.113.7:5000", "2001:db8::7" or "[2001:db8::7]:5000".
+/// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
 /// A missing port is 0. Names such as "localhost" are not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address; `endpoint` then has the type
@@ -110,7 +113,9 @@ pub unsafe extern "C" fn cn_endpoint_to_string(
     buffer: *mut c_char,
     buffer_size: c_int,
 ) {
-    let Some(room) = usize::try_from(buffer_size).ok().and_then(|size| size.checked_sub(1)) else { return };
+    let Some(room) = usize::try_from(buffer_size).ok().and_then(|size| size.checked_sub(1)) else {
+        return;
+    };
     if buffer.is_null() {
         return;
     }

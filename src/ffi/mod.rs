@@ -5,7 +5,8 @@
 //! One file for each section of the header, in its order. The comments on types and functions here are
 //! the header's.
 
-#![allow(unsafe_code, non_camel_case_types)]
+// What C callers must keep to is said once, at the top of the header.
+#![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
 
 pub mod client;
 pub mod crypto;
@@ -126,7 +127,10 @@ pub(crate) unsafe fn free_block(block: *mut c_void) {
         let start = block.cast::<u8>().sub(Message::HEADROOM);
         let header = start.cast::<BlockHeader>().read_unaligned();
         if header.mark != BLOCK_MARK ^ start as usize {
-            log::log(Level::Error, format_args!("{block:?} is no packet of this library, or was freed before"));
+            log::log(
+                Level::Error,
+                format_args!("{block:?} is no packet of this library, or was freed before"),
+            );
             return;
         }
         start.cast::<BlockHeader>().write_unaligned(BlockHeader { capacity: 0, mark: 0 });

@@ -125,7 +125,9 @@ pub struct cn_payload_packet {
 #[cfg(target_pointer_width = "64")]
 const _: () = {
     assert!(size_of::<cn_server_event_t>() == 48 && offset_of!(cn_server_event_t, u) == 8);
-    assert!(offset_of!(cn_new_connection, client_id) == 8 && offset_of!(cn_new_connection, endpoint) == 16);
+    assert!(
+        offset_of!(cn_new_connection, client_id) == 8 && offset_of!(cn_new_connection, endpoint) == 16
+    );
     assert!(offset_of!(cn_payload_packet, data) == 8 && offset_of!(cn_payload_packet, size) == 16);
 };
 
@@ -211,7 +213,7 @@ pub unsafe extern "C" fn cn_server_destroy(server: *mut cn_server_t) {
 }
 
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
-/// address; a server at a wildcard address ("0.0.0.0:5000", "[::]:5000") takes tokens that list the
+/// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
 /// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
 ///
@@ -266,7 +268,9 @@ pub unsafe extern "C" fn cn_server_pop_event(
         return false;
     }
     // SAFETY: the caller passes a server, or NULL.
-    let Some(popped) = (unsafe { with_server(server, None, ServerHost::pop_event) }) else { return false };
+    let Some(popped) = (unsafe { with_server(server, None, ServerHost::pop_event) }) else {
+        return false;
+    };
     let value = match popped {
         Event::Connected { index, client_id, address } => cn_server_event_t {
             r#type: cn_server_event_type_t::NEW_CONNECTION,
@@ -396,7 +400,10 @@ pub unsafe extern "C" fn cn_server_set_public_ip(
             Level::Warning,
             format_args!("cn_server_set_public_ip: \"{text}\" was ignored: {error}"),
         ),
-        None => log::log(Level::Warning, format_args!("cn_server_set_public_ip: NULL, or not text, was ignored")),
+        None => log::log(
+            Level::Warning,
+            format_args!("cn_server_set_public_ip: NULL, or not text, was ignored"),
+        ),
     }
 }
 
@@ -427,7 +434,10 @@ pub unsafe extern "C" fn cn_server_get_packet_loss_estimate(
 
 /// The smoothed round trip to a client, in milliseconds; 0 before the first measurement.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cn_server_get_rtt_estimate(server: *mut cn_server_t, client_index: c_int) -> f32 {
+pub unsafe extern "C" fn cn_server_get_rtt_estimate(
+    server: *mut cn_server_t,
+    client_index: c_int,
+) -> f32 {
     // SAFETY: the caller passes a server, or NULL.
     unsafe {
         with_server(server, 0.0, |server| {

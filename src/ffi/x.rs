@@ -33,8 +33,12 @@ pub unsafe extern "C" fn cnx_server_set_max_clients(
     if server.is_null() {
         return failure("`server` is NULL.");
     }
-    let Some(count) = usize::try_from(max_clients).ok().filter(|count| (1..=MAX_CLIENTS).contains(count)) else {
-        return failure(format_args!("A server has room for 1 to {MAX_CLIENTS} clients, not {max_clients}."));
+    let Some(count) =
+        usize::try_from(max_clients).ok().filter(|count| (1..=MAX_CLIENTS).contains(count))
+    else {
+        return failure(format_args!(
+            "A server has room for 1 to {MAX_CLIENTS} clients, not {max_clients}."
+        ));
     };
     // SAFETY: the caller passes a server.
     unsafe {

@@ -146,7 +146,13 @@ impl ClientHost {
     }
 
     /// Queues a message on a wire channel, 0 to 8. In the immediate mode an unreliable one leaves now.
-    pub fn send(&mut self, channel: u8, delivery: Delivery, id: u32, bytes: &[u8]) -> Result<(), SendError> {
+    pub fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
         self.client.send(channel, delivery, id, bytes)?;
         if self.mode == SendMode::Immediate && !delivery.is_reliable() {
             self.transmit_with(|client, room| client.poll_transmit_unreliable(room));
@@ -240,7 +246,8 @@ impl ClientHost {
     /// Writes the simulated network's datagrams that have arrived.
     fn release_simulated(&mut self) {
         let now = self.clock.now();
-        while let Some((path, bytes)) = self.simulator.as_mut().and_then(|simulator| simulator.pop(now)) {
+        while let Some((path, bytes)) = self.simulator.as_mut().and_then(|simulator| simulator.pop(now))
+        {
             if let Some(port) = self.port_for(path.remote) {
                 port.write(path, &bytes);
             }

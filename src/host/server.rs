@@ -106,7 +106,10 @@ impl ServerHost {
 
     /// How many clients the server serves.
     pub fn max_clients(&self) -> usize {
-        self.engine.as_ref().filter(|_| self.port.is_some()).map_or(self.max_clients, Server::max_clients)
+        self.engine
+            .as_ref()
+            .filter(|_| self.port.is_some())
+            .map_or(self.max_clients, Server::max_clients)
     }
 
     /// Starts to listen at `address`; port 0 lets the system choose. Events of an earlier run that were
@@ -306,7 +309,9 @@ impl ServerHost {
 
     /// Writes the simulated network's datagrams that have arrived.
     fn release_simulated(&mut self) {
-        let ServerHost { port: Some(port), simulator: Some(simulator), clock, .. } = self else { return };
+        let ServerHost { port: Some(port), simulator: Some(simulator), clock, .. } = self else {
+            return;
+        };
         while let Some((path, bytes)) = simulator.pop(clock.now()) {
             port.write(path, &bytes);
         }

@@ -109,7 +109,9 @@ impl Server {
                 client.connection.on_sign_of_life(self.context.tick.now);
                 if client.cookies.last() == Some(&response.cookie) {
                     client.connection.repeat_accept();
-                } else if client.cookies.len() < MAX_COOKIES && !client.cookies.contains(&response.cookie) {
+                } else if client.cookies.len() < MAX_COOKIES
+                    && !client.cookies.contains(&response.cookie)
+                {
                     client.cookies.push(response.cookie);
                     client.connection.restart(&mut self.context, prefix, &keys, arrival.path);
                 } else {
@@ -122,7 +124,9 @@ impl Server {
                 if let Some(&index) = self.by_client.get(&token.secret.client_id) {
                     self.depart(index, DisconnectReason::REPLACED, b"", true, false);
                 }
-                let Some((index, connection_id)) = self.slots.vacant() else { return Err(DropReason::Full) };
+                let Some((index, connection_id)) = self.slots.vacant() else {
+                    return Err(DropReason::Full);
+                };
                 let accept = Accept {
                     connection_id,
                     client_index: index,

@@ -42,6 +42,9 @@ pub enum Event {
 /// never take them.
 const DEPARTED_KEPT: usize = 64;
 
+/// News an empty queue may keep room for.
+const IDLE_CAPACITY: usize = 16;
+
 #[derive(Debug)]
 enum News {
     Connected { index: u32, client_id: u64, address: SocketAddr },
@@ -91,6 +94,9 @@ impl EventQueue {
         self.news.extend(self.held.drain(..));
         self.packets.cursor = 0;
         self.channels.cursor = 0;
+        if self.news.is_empty() {
+            self.news.shrink_to(IDLE_CAPACITY);
+        }
     }
 
     /// Notes a new client.
@@ -100,7 +106,13 @@ impl EventQueue {
 
     /// Notes that a client is gone, and keeps what it had sent. `by_program` holds the news back
     /// until the next update.
-    pub fn on_disconnected(&mut self, index: u32, reason: DisconnectReason, inbox: Inbox, by_program: bool) {
+    pub fn on_disconnected(
+        &mut self,
+        index: u32,
+        reason: DisconnectReason,
+        inbox: Inbox,
+        by_program: bool,
+    ) {
         self.packets.set.remove(index);
         self.channels.set.remove(index);
         let (left, channel_messages) = inbox.into_ready();

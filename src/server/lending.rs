@@ -48,7 +48,8 @@ impl Lending {
 impl Server {
     /// Notes that a client may be waiting for credit that only a loan gives.
     pub(super) fn note_loan_wanted(&mut self, index: u32) {
-        let wants = self.slots.get(index).is_some_and(|client| client.connection.wanted_loan().is_some());
+        let wants =
+            self.slots.get(index).is_some_and(|client| client.connection.wanted_loan().is_some());
         if wants && !self.lending.waiting.contains(&index) {
             self.lending.waiting.push_back(index);
         }
@@ -66,9 +67,9 @@ impl Server {
             let Server { slots, lending, .. } = self;
             let mut lent = 0;
             lending.borrowers.retain(|&borrower| {
-                let reserved = slots
-                    .get_mut(borrower)
-                    .map_or(0, |client| client.connection.inbox().credit.reserved().saturating_sub(allowance));
+                let reserved = slots.get_mut(borrower).map_or(0, |client| {
+                    client.connection.inbox().credit.reserved().saturating_sub(allowance)
+                });
                 lent += reserved;
                 reserved > 0
             });

@@ -82,7 +82,9 @@ impl Socket {
             };
         }
         let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        for ((header, name), info) in headers.iter().zip(names).zip(&mut inbound.infos).take(count as usize) {
+        for ((header, name), info) in
+            headers.iter().zip(names).zip(&mut inbound.infos).take(count as usize)
+        {
             // SAFETY: the kernel wrote `msg_namelen` bytes of an address of the socket's family.
             let from = unsafe { read_name(name, header.msg_hdr.msg_namelen) };
             // SAFETY: the kernel filled the header and the control bytes it points to.
@@ -203,7 +205,8 @@ unsafe fn read_control(header: &libc::msghdr) -> (Option<IpAddr>, Option<Duratio
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
                     let time: libc::timespec = data.cast::<libc::timespec>().read_unaligned();
                     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-                    stamp = Some(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default()));
+                    stamp =
+                        Some(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default()));
                 }
                 _ => {}
             }

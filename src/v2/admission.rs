@@ -120,7 +120,8 @@ impl Admission {
             return Err(DropReason::Application);
         }
         let packet = TokenPacket::read(request.token).map_err(|_| DropReason::Malformed)?;
-        let key = self.keys.iter().find(|key| key.id() == packet.key_id).ok_or(DropReason::UnknownKey)?;
+        let key =
+            self.keys.iter().find(|key| key.id() == packet.key_id).ok_or(DropReason::UnknownKey)?;
         let secret = packet.open(key).ok_or(DropReason::Forged)?;
         Ok(OpenToken { packet, secret, random: request.random })
     }

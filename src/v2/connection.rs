@@ -28,6 +28,8 @@ use std::time::Duration;
 pub const MAX_DATAGRAM: usize = 1200;
 /// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
 const KEEPALIVE: Duration = Duration::from_secs(1);
+/// A connection without messages for this long gives back the room they took.
+const IDLE: Duration = Duration::from_secs(3);
 /// About one packet number in this many is left out.
 const SKIP_ONE_IN: u64 = 256;
 /// Copies of a CLOSE.
@@ -170,6 +172,8 @@ pub struct Connection {
 
     heard_at: Instant,
     sent_at: Instant,
+    /// When a message was last sent or received, until the room that messages took was given back.
+    busy_at: Option<Instant>,
     statistics: Statistics,
     /// What of the detector's counts the statistics know.
     counted: (u64, u64),
@@ -229,6 +233,7 @@ impl Connection {
             due: Due::default(),
             heard_at: now,
             sent_at: now,
+            busy_at: Some(now),
             statistics: Statistics::default(),
             counted: (0, 0),
             end: None,
@@ -300,6 +305,7 @@ impl Connection {
         id: u32,
         bytes: &[u8],
     ) -> Result<(), SendError> {
+        self.busy_at = Some(self.sent_at.max(self.heard_at));
         self.outbox.push(channel, delivery, id, bytes)
     }
 
@@ -379,6 +385,12 @@ impl Connection {
         if self.keepalive_at() <= now {
             self.due.ping = true;
         }
+        if self.busy_at.is_some_and(|at| now.since(at) >= IDLE) {
+            self.busy_at = None;
+            self.outbox.shrink();
+            self.inbox.shrink();
+            self.loss.sent.shrink();
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) or [`poll_transmit`](Self::poll_transmit) is
@@ -394,6 +406,7 @@ impl Connection {
             self.path.poll_timeout(self.probe_timeout(context)),
             self.silence_ends(context),
             Some(self.keepalive_at()),
+            self.busy_at.map(|at| at + IDLE),
         ];
         times.into_iter().flatten().min()
     }
@@ -414,7 +427,11 @@ impl Connection {
         let (arrived, lost) = self.loss.counts();
         if (arrived, lost) != self.counted {
             let change = |new: u64, old: u64| new.wrapping_sub(old) as i64;
-            self.statistics.on_settled(now, change(arrived, self.counted.0), change(lost, self.counted.1));
+            self.statistics.on_settled(
+                now,
+                change(arrived, self.counted.0),
+                change(lost, self.counted.1),
+            );
             self.counted = (arrived, lost);
         }
     }

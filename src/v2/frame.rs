@@ -334,29 +334,29 @@ mod tests {
     #[test]
     fn what_the_page_does_not_describe_is_malformed() {
         for bytes in [
-            &[0x0A][..],                                // a type without meaning
+            &[0x0A][..], // a type without meaning
             &[0x0F],
             &[0x50],
             &[0x7F],
-            &[0x02, 1, 0, 0, 0],                        // ACK cut short
-            &[0x02, 1, 0, 0, 0, 32],                    // ACK of 33 ranges
-            &[0x03, 1, 2, 3],                           // ACCEPT cut short
-            &[0x04, 1, 5, b'a'],                        // CLOSE with less text than it says
-            &[0x05, 1, 2, 3, 4, 5, 6, 7],               // probe cut short
-            &[0x07],                                    // CREDIT without a number
-            &[0x80, 5, 1],                              // a future frame longer than the packet
-            &[0x10],                                    // an empty message on channel 0
-            &[0x11, 9, 1],                              // a message longer than the packet
-            &[0x12, 9, 1],                              // channel 9
-            &[0x12, 1, 1],                              // a channel message without a tag
-            &[0x14, 1, 1],                              // a tag on channel 0
-            &[0x20, 1],                                 // a sequence cut short
-            &[0x16, 1, 0xC0, 0, 0, 1, 0, 0, 0, 0, 1],   // a tag of more than 32 bits
-            &[0x40, 0, 0, 0x40, 64, 1],                 // an offset that isn't a multiple of 32
-            &[0x40, 0, 0, 0x40, 64, 0],                 // an empty fragment
-            &[0x40, 0, 0, 1, 0, 7, 7],                  // a fragment past the total
-            &[0x40, 0, 0, 9, 0, 7, 7],                  // a short fragment before the end
-            &[0x46, 1, 5, 0, 0, 0x40, 33, 32, 7],       // a tag on a later fragment
+            &[0x02, 1, 0, 0, 0],                      // ACK cut short
+            &[0x02, 1, 0, 0, 0, 32],                  // ACK of 33 ranges
+            &[0x03, 1, 2, 3],                         // ACCEPT cut short
+            &[0x04, 1, 5, b'a'],                      // CLOSE with less text than it says
+            &[0x05, 1, 2, 3, 4, 5, 6, 7],             // probe cut short
+            &[0x07],                                  // CREDIT without a number
+            &[0x80, 5, 1],                            // a future frame longer than the packet
+            &[0x10],                                  // an empty message on channel 0
+            &[0x11, 9, 1],                            // a message longer than the packet
+            &[0x12, 9, 1],                            // channel 9
+            &[0x12, 1, 1],                            // a channel message without a tag
+            &[0x14, 1, 1],                            // a tag on channel 0
+            &[0x20, 1],                               // a sequence cut short
+            &[0x16, 1, 0xC0, 0, 0, 1, 0, 0, 0, 0, 1], // a tag of more than 32 bits
+            &[0x40, 0, 0, 0x40, 64, 1],               // an offset that isn't a multiple of 32
+            &[0x40, 0, 0, 0x40, 64, 0],               // an empty fragment
+            &[0x40, 0, 0, 1, 0, 7, 7],                // a fragment past the total
+            &[0x40, 0, 0, 9, 0, 7, 7],                // a short fragment before the end
+            &[0x46, 1, 5, 0, 0, 0x40, 33, 32, 7],     // a tag on a later fragment
         ] {
             assert_eq!(decode(bytes), Err(Malformed), "{bytes:x?}");
         }
@@ -365,7 +365,10 @@ mod tests {
     #[test]
     fn padding_and_frames_of_the_future_are_skipped() {
         assert_eq!(decode(&[0, 0, 1, 0]), Ok(vec![Frame::Ping]));
-        assert_eq!(decode(&[0x80, 2, 9, 9, 0xFF, 0, 1]), Ok(vec![Frame::Unknown, Frame::Unknown, Frame::Ping]));
+        assert_eq!(
+            decode(&[0x80, 2, 9, 9, 0xFF, 0, 1]),
+            Ok(vec![Frame::Unknown, Frame::Unknown, Frame::Ping])
+        );
         assert_eq!(decode(&[]), Ok(vec![]));
     }
 
@@ -382,7 +385,9 @@ mod tests {
         let bytes = [0x02, 0x05, 0x00, 0, 0, 0];
         let frames = decode(&bytes).unwrap();
         let [Frame::Ack(ack)] = &frames[..] else { panic!("{frames:?}") };
-        for (so_far, largest) in [(0, 5), (5, 5), (6, 0x1_0005), (0xFFFF, 0x1_0005), (0x1_0005, 0x1_0005)] {
+        for (so_far, largest) in
+            [(0, 5), (5, 5), (6, 0x1_0005), (0xFFFF, 0x1_0005), (0x1_0005, 0x1_0005)]
+        {
             assert_eq!(ack.largest(so_far), largest);
         }
     }

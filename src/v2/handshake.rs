@@ -251,7 +251,8 @@ mod tests {
         let packet = written(CHALLENGE_SIZE, |writer| seal_challenge(&prefix, &keys, &COOKIE, writer));
         assert_eq!(packet[0], 0xD0);
         every_bit_matters(&packet, |bytes| {
-            open_challenge(&prefix, &token_keys(), &RANDOM, bytes).is_some_and(|(cookie, _)| cookie == COOKIE)
+            open_challenge(&prefix, &token_keys(), &RANDOM, bytes)
+                .is_some_and(|(cookie, _)| cookie == COOKIE)
         });
         assert!(open_challenge(&prefix, &token_keys(), &[9; 16], &packet).is_none());
         assert!(open_challenge(&AssociatedPrefix::new(8), &token_keys(), &RANDOM, &packet).is_none());

@@ -25,9 +25,6 @@ impl InboxBudget {
     pub const DEFAULT: InboxBudget = InboxBudget { reliable: 24 << 20, unreliable: 8 << 20 };
 }
 
-/// Messages a queue may keep room for when it is empty.
-const IDLE_CAPACITY: usize = 16;
-
 /// Which messages to take: programs pop packets and channel messages by different calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -56,13 +53,7 @@ pub struct Ready {
 impl Ready {
     /// The next message, reliable ones first.
     pub fn pop(&mut self) -> Option<Message> {
-        let message = self.reliable.pop_front().or_else(|| self.unreliable.pop_front());
-        for queue in [&mut self.reliable, &mut self.unreliable] {
-            if queue.is_empty() && queue.capacity() > IDLE_CAPACITY {
-                queue.shrink_to(IDLE_CAPACITY);
-            }
-        }
-        message
+        self.reliable.pop_front().or_else(|| self.unreliable.pop_front())
     }
 
     /// True if nothing is ready.
@@ -121,8 +112,15 @@ impl Inbox {
     }
 
     /// Takes in a message frame that came at `place`.
-    pub fn receive(&mut self, frame: &MessageFrame<'_>, place: Place, now: Instant) -> Result<(), Violation> {
-        let Some(slot) = self.channels.get_mut(usize::from(frame.channel)) else { return Err(Violation) };
+    pub fn receive(
+        &mut self,
+        frame: &MessageFrame<'_>,
+        place: Place,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let Some(slot) = self.channels.get_mut(usize::from(frame.channel)) else {
+            return Err(Violation);
+        };
         let channel = slot.get_or_insert_default();
         let ready = if frame.channel == 0 { &mut self.packets } else { &mut self.channel_messages };
         let deliver = |message| ready.reliable.push_back(message);
@@ -133,7 +131,9 @@ impl Inbox {
             Delivery::ReliableOrdered => channel.ordered.receive(frame, &mut self.credit, deliver),
             Delivery::ReliableUnordered => channel.unordered.receive(frame, &mut self.credit, deliver),
             Delivery::Unreliable | Delivery::UnreliableSequenced => {
-                if let Some(message) = channel.receive_unreliable(frame, place, now, self.unreliable_budget)? {
+                if let Some(message) =
+                    channel.receive_unreliable(frame, place, now, self.unreliable_budget)?
+                {
                     self.unreliable_ready += cost(&message);
                     ready.unreliable.push_back(message);
                 }
@@ -192,6 +192,14 @@ impl Inbox {
         }
     }
 
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        for ready in [&mut self.packets, &mut self.channel_messages] {
+            ready.reliable.shrink_to_fit();
+            ready.unreliable.shrink_to_fit();
+        }
+    }
+
     /// What is ready, when the connection is over: it can still be taken.
     pub fn into_ready(self) -> (Ready, Ready) {
         (self.packets, self.channel_messages)
@@ -231,7 +239,8 @@ impl ReceiveChannel {
     ) -> Result<Option<Message>, Violation> {
         let (message, place) = match frame.fragment {
             None => {
-                let info = MessageInfo { channel: frame.channel, reliable: false, id: frame.id.unwrap_or(0) };
+                let info =
+                    MessageInfo { channel: frame.channel, reliable: false, id: frame.id.unwrap_or(0) };
                 (Message::new(info, frame.bytes), place)
             }
             // It would push everything out, and then itself.
@@ -275,7 +284,9 @@ mod tests {
     fn reliable_messages_are_taken_first_and_channels_apart() {
         let mut inbox = Inbox::new(InboxBudget::DEFAULT);
         let mut receive = |channel, delivery, sequence, bytes: &[u8]| {
-            inbox.receive(&frame(channel, delivery, sequence, bytes), place(0, 0), Instant::ZERO).unwrap();
+            inbox
+                .receive(&frame(channel, delivery, sequence, bytes), place(0, 0), Instant::ZERO)
+                .unwrap();
         };
         receive(0, Delivery::Unreliable, 0, b"u1");
         receive(0, Delivery::ReliableOrdered, 0, b"r1");

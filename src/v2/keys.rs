@@ -115,7 +115,10 @@ mod tests {
     #[test]
     fn domain_and_counter_make_the_nonce() {
         assert_eq!(nonce(Domain::Response, 0), [4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(nonce(Domain::DataToServer, 0x0807_0605_0403_0201), [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(
+            nonce(Domain::DataToServer, 0x0807_0605_0403_0201),
+            [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+        );
     }
 
     #[test]

@@ -103,10 +103,17 @@ impl LossDetector {
     }
 
     /// Notes that the packet with the next number left.
-    pub fn on_packet_sent(&mut self, now: Instant, size: usize, ack_eliciting: bool, frames: &[SentFrame]) {
+    pub fn on_packet_sent(
+        &mut self,
+        now: Instant,
+        size: usize,
+        ack_eliciting: bool,
+        frames: &[SentFrame],
+    ) {
         if frames.iter().any(SentFrame::is_resendable) {
             self.last_resendable_at = now;
         }
+        self.forget_settled(now);
         self.sent.push(now, size, ack_eliciting, frames);
     }
 
@@ -174,7 +181,13 @@ impl LossDetector {
         self.detect_lost(tick.now, &mut settle);
         if acked_bytes > 0 {
             let tick_share = tick.interval() + self.peer_delay;
-            self.congestion.on_acked(acked_bytes, largest, self.sent.next_number(), &self.rtt, tick_share);
+            self.congestion.on_acked(
+                acked_bytes,
+                largest,
+                self.sent.next_number(),
+                &self.rtt,
+                tick_share,
+            );
         }
         Ok(())
     }
@@ -224,7 +237,8 @@ impl LossDetector {
             return None;
         }
         let timeout = self.probe_timeout(tick);
-        let backed_off = timeout.saturating_mul(1 << self.probes.min(16)).min(LONGEST_BACKOFF.max(timeout));
+        let backed_off =
+            timeout.saturating_mul(1 << self.probes.min(16)).min(LONGEST_BACKOFF.max(timeout));
         Some(self.last_resendable_at + backed_off)
     }
 
@@ -270,12 +284,19 @@ impl LossDetector {
         if lost_bytes > 0 {
             self.congestion.on_lost(lost_bytes);
         }
-        // What was taken for lost is remembered for two more round trips, in case it was only late.
+        self.forget_settled(now);
+    }
+
+    /// Forgets the oldest records that no longer matter.
+    fn forget_settled(&mut self, now: Instant) {
+        // What was taken for lost is remembered for two more round trips, in case it was only late; and
+        // nobody waits for the acknowledgement of an acknowledgement.
         let late = 2 * self.rtt.patience();
+        let largest_acked = self.largest_acked;
         self.sent.forget_while(|number, packet| match packet.state {
-            PacketState::Open => false,
+            PacketState::Open => !packet.ack_eliciting && packet.sent_at + late <= now,
             PacketState::Acked => true,
-            PacketState::Skipped => number < largest,
+            PacketState::Skipped => Some(number) < largest_acked,
             PacketState::Lost => packet.sent_at + late <= now,
         });
     }

@@ -1,4 +1,12 @@
 //! CUTE 2.00, the protocol of this library (docs/PROTOCOL.md), a file for each of its concepts.
+//!
+//! - Letting in: [`token`], [`keys`], [`cookie`], [`handshake`]; [`attempt`] is the client's side of it,
+//!   [`admission`] the server's.
+//! - Packets: [`packet`], [`frame`] (reading), [`frame_writer`].
+//! - Knowing what arrived: [`received`], [`sent_packets`], [`loss`], [`rtt`], [`congestion`].
+//! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`]. Messages in: [`inbox`],
+//!   [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
+//! - [`path`]: a client that moves. [`connection`] holds all of this together.
 
 pub mod admission;
 pub mod attempt;

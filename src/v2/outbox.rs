@@ -33,11 +33,17 @@ impl fmt::Display for SendError {
         match self {
             SendError::Empty => f.write_str("A message needs at least one byte."),
             SendError::TooLarge(size) => {
-                write!(f, "The message has {size} bytes; one message has at most {MAX_MESSAGE_SIZE} (20 MiB).")
+                write!(
+                    f,
+                    "The message has {size} bytes; one message has at most {MAX_MESSAGE_SIZE} (20 MiB)."
+                )
             }
             SendError::QueueFull => {
                 let mebibytes = RELIABLE_BUDGET >> 20;
-                write!(f, "{mebibytes} MiB wait for the peer already: send less, or wait until it took some.")
+                write!(
+                    f,
+                    "{mebibytes} MiB wait for the peer already: send less, or wait until it took some."
+                )
             }
             SendError::NotConnected => f.write_str("There is no connection."),
         }
@@ -109,7 +115,9 @@ impl Outbox {
         if full || (delivery.is_reliable() && self.reliable + cost > RELIABLE_BUDGET) {
             return Err(SendError::QueueFull);
         }
-        let Some(slot) = self.channels.get_mut(usize::from(channel)) else { return Err(SendError::Empty) };
+        let Some(slot) = self.channels.get_mut(usize::from(channel)) else {
+            return Err(SendError::Empty);
+        };
         let channel = slot.get_or_insert_with(|| Box::new(SendChannel::new(channel)));
         *(if delivery.is_reliable() { &mut self.reliable } else { &mut self.unreliable }) += cost;
         match delivery {
@@ -132,7 +140,8 @@ impl Outbox {
 
     /// True if a reliable message waits for a packet, or part of one; credit may hold it back.
     pub fn has_reliable(&self) -> bool {
-        self.channels().any(|channel| channel.ordered.wants_to_send() || channel.unordered.wants_to_send())
+        self.channels()
+            .any(|channel| channel.ordered.wants_to_send() || channel.unordered.wants_to_send())
     }
 
     /// The total of credit the next message needs, where the peer has granted less.
@@ -183,6 +192,15 @@ impl Outbox {
                     Fill::Everything | Fill::Held => {}
                 }
             }
+        }
+    }
+
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        for channel in self.channels.iter_mut().flatten() {
+            channel.ordered.shrink();
+            channel.unordered.shrink();
+            channel.unreliable.shrink();
         }
     }
 

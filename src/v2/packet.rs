@@ -206,8 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn pair(key: [u8; 32]) -> (PacketSeal, PacketSeal) {
-        let keys =
-            SessionKeys { client_to_server: Key::new(key), server_to_client: Key::new([2; 32]) };
+        let keys = SessionKeys { client_to_server: Key::new(key), server_to_client: Key::new([2; 32]) };
         let prefix = AssociatedPrefix::new(7);
         (PacketSeal::new(Side::Client, prefix, &keys), PacketSeal::new(Side::Server, prefix, &keys))
     }

@@ -113,7 +113,10 @@ mod tests {
         assert_eq!(assembly.add(96, &[3; 4], None), Added::Complete);
         let message = assembly.finish(2, true);
         assert_eq!(message.info(), MessageInfo { channel: 2, reliable: true, id: 5 });
-        assert_eq!(message.payload(), [[1; 32], [1; 32], [2; 32]].concat().into_iter().chain([3; 4]).collect::<Vec<_>>());
+        assert_eq!(
+            message.payload(),
+            [[1; 32], [1; 32], [2; 32]].concat().into_iter().chain([3; 4]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

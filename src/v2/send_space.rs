@@ -21,8 +21,6 @@ const BEGUN_PER_PACKET: u64 = 16;
 const SMALLEST_FRAGMENT: usize = 256;
 /// Messages up to this size wait for the next packet rather than be cut to fill the rest of one.
 const LARGEST_UNCUT: usize = 1000;
-/// Messages an idle space may keep room for.
-const IDLE_CAPACITY: usize = 4;
 
 /// The reliable messages of a channel, ordered or unordered.
 #[derive(Debug)]
@@ -111,7 +109,8 @@ impl OutMessage {
 
     /// True if the message should be cut to fill what is left of a packet.
     fn is_worth_cutting(&self, packet: &Filling<'_, '_>) -> bool {
-        packet.first || (self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT)
+        packet.first
+            || (self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT)
     }
 
     /// Writes the message in one frame; it must fit.
@@ -152,7 +151,9 @@ impl OutMessage {
             if parts.unsent >= total {
                 return true;
             }
-            let Some(end) = self.send_part(label, sequence, parts.unsent..total, packet) else { return false };
+            let Some(end) = self.send_part(label, sequence, parts.unsent..total, packet) else {
+                return false;
+            };
             if let Progress::Parts(parts) = &mut self.progress {
                 parts.unsent = end;
             }
@@ -358,12 +359,14 @@ impl SendSpace {
             self.begun.pop_front();
             self.oldest += 1;
         }
-        if self.begun.is_empty() && self.waiting.is_empty() {
-            self.begun.shrink_to(IDLE_CAPACITY);
-            self.waiting.shrink_to(IDLE_CAPACITY);
-            self.lost = VecDeque::new();
-        }
         Some(cost)
+    }
+
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        self.begun.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.lost.shrink_to_fit();
     }
 
     /// Notes that bytes of a message must be sent again, unless they arrived after all.

@@ -179,15 +179,14 @@ impl SentPackets {
             self.packets.pop_front();
             self.first += 1;
         }
-        if self.packets.is_empty() && self.packets.capacity() > IDLE_CAPACITY {
-            self.packets.shrink_to(IDLE_CAPACITY);
-            self.frames.shrink_to(IDLE_CAPACITY);
-        }
+    }
+
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        self.packets.shrink_to_fit();
+        self.frames.shrink_to_fit();
     }
 }
-
-/// Records an idle connection may keep room for.
-const IDLE_CAPACITY: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -241,8 +240,8 @@ mod tests {
             sent.settle(number, PacketState::Acked);
         }
         sent.forget_while(|_, packet| packet.state == PacketState::Acked);
-        assert!(sent.packets.capacity() <= 2 * IDLE_CAPACITY);
-        assert!(sent.frames.capacity() <= 2 * IDLE_CAPACITY);
+        sent.shrink();
+        assert_eq!((sent.packets.capacity(), sent.frames.capacity()), (0, 0));
         assert_eq!(sent.next_number(), 5000);
     }
 }

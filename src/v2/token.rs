@@ -135,7 +135,8 @@ mod tests {
         for (byte, value) in user_data.iter_mut().zip((0..=255).cycle()) {
             *byte = value;
         }
-        let keys = TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
+        let keys =
+            TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
         let request = TokenRequest {
             application_id: 1,
             creation: 5,
@@ -163,7 +164,9 @@ mod tests {
         let secret = read.open(&key).unwrap();
         assert_eq!(secret.client_id, 0xFFFF_0000_FFFF_0001);
         assert_eq!(secret.creation, 5);
-        assert!(secret.user_data.iter().zip((0..=255).cycle()).all(|(byte, value): (_, u8)| *byte == value));
+        assert!(
+            secret.user_data.iter().zip((0..=255).cycle()).all(|(byte, value): (_, u8)| *byte == value)
+        );
         assert_eq!(secret.keys.client_to_server.as_bytes(), &[1; 32]);
         assert_eq!(secret.keys.server_to_client.as_bytes(), &[2; 32]);
     }

@@ -8,9 +8,6 @@ use super::send_space::{Fill, Filling, MESSAGE_COST};
 use crate::message::Delivery;
 use std::collections::VecDeque;
 
-/// Bytes an idle queue may keep room for.
-const IDLE_CAPACITY: usize = 2048;
-
 /// The unreliable messages of a channel.
 #[derive(Debug, Default)]
 pub struct UnreliableQueue {
@@ -92,8 +89,13 @@ impl UnreliableQueue {
     pub fn clear(&mut self) {
         self.messages.clear();
         self.bytes.clear();
-        self.bytes.shrink_to(IDLE_CAPACITY);
         self.cost = 0;
+    }
+
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        self.messages.shrink_to_fit();
+        self.bytes.shrink_to_fit();
     }
 }
 
@@ -149,6 +151,7 @@ mod tests {
                 vec![(58, true), (1, false)],
             ]
         );
-        assert!(queue.bytes.capacity() <= IDLE_CAPACITY);
+        queue.shrink();
+        assert_eq!((queue.bytes.capacity(), queue.cost()), (0, 0));
     }
 }

@@ -38,7 +38,8 @@ fn reliable_messages_arrive_once_and_in_order_whatever_the_network_does() {
             let mut sent = Vec::new();
             for round in 0..60u64 {
                 for _ in 0..3 {
-                    let message = pattern(sizes[(sent.len() + round as usize) % sizes.len()], sent.len() as u64);
+                    let message =
+                        pattern(sizes[(sent.len() + round as usize) % sizes.len()], sent.len() as u64);
                     world.client_sends(0, ReliableOrdered, &message);
                     world.server_sends(0, ReliableOrdered, &message);
                     sent.push(message);
@@ -72,7 +73,10 @@ fn unreliable_messages_arrive_at_most_once_and_unaltered() {
         came.sort();
         came.dedup();
         assert!((350..450).contains(&came.len()), "{}", came.len());
-        assert!(came.iter().all(|bytes| *bytes == pattern(60, u64::from_le_bytes(bytes[..8].try_into().unwrap()))));
+        assert!(
+            came.iter()
+                .all(|bytes| *bytes == pattern(60, u64::from_le_bytes(bytes[..8].try_into().unwrap())))
+        );
     }
 }
 
@@ -173,7 +177,9 @@ fn events_come_in_the_originals_order() {
     let mut order = Vec::new();
     while let Some(event) = world.servers[0].server.poll_event() {
         order.push(match event {
-            cute_net::server::Event::Connected { index, client_id, .. } => format!("+{index} {client_id}"),
+            cute_net::server::Event::Connected { index, client_id, .. } => {
+                format!("+{index} {client_id}")
+            }
             cute_net::server::Event::Disconnected { index, .. } => format!("-{index}"),
             cute_net::server::Event::Message { index, message } => {
                 format!("{index} {}", String::from_utf8_lossy(message.payload()))
@@ -199,7 +205,8 @@ fn a_message_of_20_mib_arrives_and_one_byte_more_is_refused() {
         });
         assert!(up(&world, true)[0] == message && down(&world, true)[0] == message);
         assert_eq!(up(&world, true)[1], b"after it");
-        let refused = world.clients[0].client.send(0, ReliableOrdered, 0, &vec![0; MAX_MESSAGE_SIZE + 1]);
+        let refused =
+            world.clients[0].client.send(0, ReliableOrdered, 0, &vec![0; MAX_MESSAGE_SIZE + 1]);
         assert_eq!(refused, Err(SendError::TooLarge(MAX_MESSAGE_SIZE + 1)));
     }
 }
@@ -247,7 +254,8 @@ fn packet_numbers_go_on_past_16_bits() {
 /// long time: no old copy may be taken for a new message.
 #[test]
 fn tiny_messages_in_bulk_survive_late_copies() {
-    let network = SimulatorConfig { latency: ms(2), jitter: ms(200), duplicate: 0.3, ..Default::default() };
+    let network =
+        SimulatorConfig { latency: ms(2), jitter: ms(200), duplicate: 0.3, ..Default::default() };
     let mut world = World::connected_over(3, 1, network);
     let (mut sent, mut got) = (0u64, 0u64);
     while got < 100_000 {
@@ -332,7 +340,8 @@ fn large_messages_find_room_on_a_server_with_many_places() {
     }
     world.run_until(secs(60), |world| world.servers[0].received.len() == 12);
     for client in 0..6u32 {
-        let came: Vec<_> = world.servers[0].received.iter().filter(|(index, _, _)| *index == client).collect();
+        let came: Vec<_> =
+            world.servers[0].received.iter().filter(|(index, _, _)| *index == client).collect();
         assert!(came[0].2 == pattern(15 << 20, u64::from(client)));
         assert_eq!(came[1].2, b"and after it");
     }
@@ -357,7 +366,9 @@ fn a_loan_that_is_not_used_is_ended_when_another_waits() {
         if tick == 20 {
             world.client_sends(4, ReliableOrdered, &pattern(19 << 20, 9));
         }
-        world.step_losing(|datagram| tick > 3 && held.contains(&datagram.from) && datagram.bytes.len() > 200);
+        world.step_losing(|datagram| {
+            tick > 3 && held.contains(&datagram.from) && datagram.bytes.len() > 200
+        });
     }
     assert!(up(&world, true).contains(&pattern(19 << 20, 9)));
     assert_eq!(world.state(4), Connected);
@@ -365,7 +376,13 @@ fn a_loan_that_is_not_used_is_ended_when_another_waits() {
 
 #[test]
 fn every_delivery_on_every_channel_keeps_its_promise() {
-    let network = SimulatorConfig { latency: ms(30), jitter: ms(40), loss: 0.1, duplicate: 0.1, ..Default::default() };
+    let network = SimulatorConfig {
+        latency: ms(30),
+        jitter: ms(40),
+        loss: 0.1,
+        duplicate: 0.1,
+        ..Default::default()
+    };
     let mut world = World::connected_over(4, 1, network);
     let deliveries = [ReliableOrdered, ReliableUnordered, Unreliable, UnreliableSequenced];
     let mut got: Vec<(u8, Delivery, u32, Vec<u8>)> = Vec::new();
@@ -395,7 +412,8 @@ fn every_delivery_on_every_channel_keeps_its_promise() {
     }
     for channel in 1..=8u8 {
         let delivery = deliveries[usize::from(channel) % 4];
-        let mut ids: Vec<_> = got.iter().filter(|(c, ..)| *c == channel).map(|(_, _, id, _)| *id).collect();
+        let mut ids: Vec<_> =
+            got.iter().filter(|(c, ..)| *c == channel).map(|(_, _, id, _)| *id).collect();
         match delivery {
             ReliableOrdered => assert_eq!(ids, (0..200).collect::<Vec<_>>()),
             ReliableUnordered => {
@@ -411,7 +429,10 @@ fn every_delivery_on_every_channel_keeps_its_promise() {
             Unreliable => assert!(ids.len() > 130 && !ids.is_sorted(), "{}", ids.len()),
         }
     }
-    assert!(got.iter().all(|(_, _, id, bytes)| bytes.is_empty() || *bytes == pattern(bytes.len(), u64::from(*id))));
+    assert!(
+        got.iter()
+            .all(|(_, _, id, bytes)| bytes.is_empty() || *bytes == pattern(bytes.len(), u64::from(*id)))
+    );
 }
 
 #[test]
@@ -425,7 +446,14 @@ fn nothing_is_sent_twice_on_a_good_network() {
     world.run(secs(4));
     assert_eq!(up(&world, true).len(), 1);
     let client = world.clients[0].address;
-    let bytes: usize = world.recording.as_ref().unwrap().iter().filter(|d| d.from == client).map(|d| d.bytes.len()).sum();
+    let bytes: usize = world
+        .recording
+        .as_ref()
+        .unwrap()
+        .iter()
+        .filter(|d| d.from == client)
+        .map(|d| d.bytes.len())
+        .sum();
     let overhead = bytes as f64 / size as f64;
     assert!(overhead < 1.06, "{overhead}");
     assert_eq!(world.dropped(DropReason::Replayed), 0);

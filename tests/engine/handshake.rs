@@ -29,10 +29,7 @@ fn three_updates_of_the_client_connect_it() {
     for _ in 0..5 {
         world.step();
     }
-    assert_eq!(
-        world.clients[0].states,
-        [SendingConnectionRequest, SendingChallengeResponse, Connected]
-    );
+    assert_eq!(world.clients[0].states, [SendingConnectionRequest, SendingChallengeResponse, Connected]);
     assert_eq!(world.events(), ["+0 9"]);
     assert_eq!(world.servers[0].server.user_data(0), Some(&[9; 256]));
     assert_eq!(world.servers[0].server.counters().dropped_total(), 0);
@@ -195,7 +192,8 @@ fn an_expired_token_ends_in_its_own_state_by_the_clock_of_either_end() {
 
     // The server's: the client's stands still.
     let mut world = World::new(1);
-    let token = world.token_with(&TokenOptions { creation: UNIX - 10, lifetime: 10, ..world.token_options(1) });
+    let token =
+        world.token_with(&TokenOptions { creation: UNIX - 10, lifetime: 10, ..world.token_options(1) });
     let client = world.add_client();
     world.clients[client].client.connect(&token, [1; 32]).unwrap();
     world.unix = UNIX;
@@ -422,9 +420,8 @@ fn a_client_notices_a_restarted_server_within_three_seconds() {
     let mut world = World::connected(1, 3);
     world.run(secs(1));
     world.restart_server(0);
-    let took = world.run_until(secs(10), |world| {
-        (0..3).all(|client| world.state(client) == ConnectionTimedOut)
-    });
+    let took = world
+        .run_until(secs(10), |world| (0..3).all(|client| world.state(client) == ConnectionTimedOut));
     assert!(took < secs(3), "{took:?}");
     // And the same when the token has expired meanwhile.
     let mut world = World::new(1);
@@ -479,8 +476,11 @@ fn reconnecting_twenty_times_with_one_client_object_works() {
     let mut world = World::new(1);
     let client = world.add_client();
     for round in 0..20u64 {
-        let token =
-            world.token_with(&TokenOptions { creation: UNIX + round, lifetime: 600, ..world.token_options(1) });
+        let token = world.token_with(&TokenOptions {
+            creation: UNIX + round,
+            lifetime: 600,
+            ..world.token_options(1)
+        });
         world.connect_with(client, &token);
         assert_eq!(outcome(&mut world, client).0, Connected, "round {round}");
         world.clients[client].received.clear();

@@ -33,7 +33,8 @@ impl Puppet {
         let packet: &[u8; PACKET_SIZE] = &token.packet;
         let prefix = AssociatedPrefix::new(APPLICATION);
         let mut attempt = Attempt::new([client_id as u8; 16], SEND_INTERVAL);
-        let (address, server) = (SocketAddr::from(([10, 66, 6, client_id as u8], 666)), world.servers[0].address);
+        let (address, server) =
+            (SocketAddr::from(([10, 66, 6, client_id as u8], 666)), world.servers[0].address);
         let mut buffer = [0; 1200];
         let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
         let replies = Self::say(world, address, server, &buffer[..size]);
@@ -134,12 +135,17 @@ fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
         ("a frame without meaning", vec![vec![0x0F]]),
         ("a frame cut short", vec![vec![0x02, 1]]),
         ("ACCEPT from a client", vec![frames(|w| assert!(w.accept(&accept)))]),
-        ("an ack of what was never sent", vec![frames(|w| assert!(w.ack(Duration::ZERO, [0..=60_000].into_iter())))]),
+        (
+            "an ack of what was never sent",
+            vec![frames(|w| assert!(w.ack(Duration::ZERO, [0..=60_000].into_iter())))],
+        ),
         ("an ack below zero", vec![vec![0x02, 0, 0, 0, 5, 0]]),
         ("a datagram limit of nothing", vec![frames(|w| assert!(w.limit(100)))]),
         (
             "more than the credit",
-            vec![frames(|w| assert!(w.message(&head(ReliableOrdered, 0, Some((100 << 20, 0))), &[0; 32])))],
+            vec![frames(|w| {
+                assert!(w.message(&head(ReliableOrdered, 0, Some((100 << 20, 0))), &[0; 32]))
+            })],
         ),
         (
             "fragments that disagree",
@@ -169,7 +175,11 @@ fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
         assert_eq!(closed, Some(5), "{name}");
         assert!(!world.servers[0].server.is_connected(index), "{name}");
         world.pop_events(0);
-        assert_eq!(world.servers[0].events.last().unwrap(), &format!("-{index} protocol error"), "{name}");
+        assert_eq!(
+            world.servers[0].events.last().unwrap(),
+            &format!("-{index} protocol error"),
+            "{name}"
+        );
         assert!(world.servers[0].received.is_empty(), "{name}");
         Victim::check(&mut world);
         world.servers[0].received.clear();
@@ -181,12 +191,12 @@ fn what_is_only_strange_is_borne() {
     let mut world = World::connected(1, 1);
     let mut puppet = Puppet::connect(&mut world, 9);
     for strange in [
-        vec![0; 500],                                                        // nothing but padding
-        vec![0xFF, 3, 1, 2, 3, 0x80, 0],                                     // frames of a later version
-        frames(|w| assert!(w.path_echo(&[7; 8]))),                           // an echo nobody asked for
-        frames(|w| assert!(w.credit(u64::MAX >> 2))),                        // all the credit there is
-        frames(|w| assert!(w.credit(0))),                                    // and none
-        frames(|w| assert!(w.blocked(u64::MAX >> 2))),                       // waiting for what can't be
+        vec![0; 500],                                  // nothing but padding
+        vec![0xFF, 3, 1, 2, 3, 0x80, 0],               // frames of a later version
+        frames(|w| assert!(w.path_echo(&[7; 8]))),     // an echo nobody asked for
+        frames(|w| assert!(w.credit(u64::MAX >> 2))),  // all the credit there is
+        frames(|w| assert!(w.credit(0))),              // and none
+        frames(|w| assert!(w.blocked(u64::MAX >> 2))), // waiting for what can't be
         frames(|w| assert!(w.limit(1 << 40))),
         frames(|w| assert!(w.ack(Duration::from_secs(60), [0..=0].into_iter()))),
         frames(|w| assert!(w.message(&head(ReliableOrdered, 40_000, None), b"an old sequence"))),
@@ -235,8 +245,14 @@ fn a_client_that_never_acknowledges_costs_a_bounded_amount() {
         let _ = world.servers[0].server.send(index, 0, ReliableOrdered, 0, &pattern(50_000, round));
         world.step();
     }
-    let sent: usize =
-        world.recording.as_ref().unwrap().iter().filter(|d| d.to == puppet.address).map(|d| d.bytes.len()).sum();
+    let sent: usize = world
+        .recording
+        .as_ref()
+        .unwrap()
+        .iter()
+        .filter(|d| d.to == puppet.address)
+        .map(|d| d.bytes.len())
+        .sum();
     // The first window, and a few packets for each probe timeout.
     assert!(sent < 400_000, "{sent}");
     Victim::check(&mut world);
@@ -316,7 +332,8 @@ fn replayed_datagrams_of_every_kind_change_nothing() {
         }
         world.run(ms(500));
         let recording = world.recording.take().unwrap();
-        let reflected: usize = recording.iter().filter(|d| d.to == stranger).map(|d| d.bytes.len()).sum();
+        let reflected: usize =
+            recording.iter().filter(|d| d.to == stranger).map(|d| d.bytes.len()).sum();
         assert!(reflected * 10 <= received, "{label}: {reflected} bytes for {received}");
         assert!(recording.iter().filter(|d| d.to == stranger).all(|d| d.bytes.len() <= 42), "{label}");
     };

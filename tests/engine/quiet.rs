@@ -8,7 +8,8 @@ use cute_net::simulator::SimulatorConfig;
 
 fn datagrams_of_client(world: &World) -> (usize, usize) {
     let client = world.clients[0].address;
-    let from = world.recording.as_ref().unwrap().iter().filter(|datagram| datagram.from == client).count();
+    let from =
+        world.recording.as_ref().unwrap().iter().filter(|datagram| datagram.from == client).count();
     (from, world.recording.as_ref().unwrap().len() - from)
 }
 
@@ -21,7 +22,8 @@ fn an_idle_pair_exchanges_a_ping_and_its_ack_a_second() {
     world.run(secs(30));
     let (up, down) = datagrams_of_client(&world);
     assert!((28..=32).contains(&up) && (28..=32).contains(&down), "{up} up, {down} down");
-    let bytes: usize = world.recording.as_ref().unwrap().iter().map(|datagram| datagram.bytes.len()).sum();
+    let bytes: usize =
+        world.recording.as_ref().unwrap().iter().map(|datagram| datagram.bytes.len()).sum();
     // With 28 bytes of IP and UDP headers, at most 0.9 kbit/s each way.
     let kbps_each_way = (bytes + 28 * (up + down)) as f64 * 8.0 / 1000.0 / 30.0 / 2.0;
     assert!(kbps_each_way <= 0.9, "{kbps_each_way}");
@@ -109,12 +111,18 @@ fn statistics_tell_the_truth() {
         let client = world.clients[0].address;
         let sent = |from_client: bool| {
             let recording = world.recording.as_ref().unwrap();
-            let bytes: usize =
-                recording.iter().filter(|d| (d.from == client) == from_client).map(|d| d.bytes.len()).sum();
+            let bytes: usize = recording
+                .iter()
+                .filter(|d| (d.from == client) == from_client)
+                .map(|d| d.bytes.len())
+                .sum();
             bytes as f64 * 8.0 / 1000.0 / 10.0
         };
         let near = |name: &str, value: f64, truth: f64, slack: f64| {
-            assert!((value - truth).abs() <= truth * 0.1 + slack, "{name}: {value} instead of {truth}, loss {loss}");
+            assert!(
+                (value - truth).abs() <= truth * 0.1 + slack,
+                "{name}: {value} instead of {truth}, loss {loss}"
+            );
         };
         let up = world.clients[0].client.connection().unwrap();
         let down = world.servers[0].server.connection(0).unwrap();

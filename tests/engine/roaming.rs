@@ -78,14 +78,26 @@ fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connect
             world.server_sends(0, ReliableOrdered, &pattern(5000, round));
             world.flush_server(0);
         }
-        let reflected: usize =
-            world.recording.as_ref().unwrap().iter().filter(|d| d.to == victim).map(|d| d.bytes.len()).sum();
+        let reflected: usize = world
+            .recording
+            .as_ref()
+            .unwrap()
+            .iter()
+            .filter(|d| d.to == victim)
+            .map(|d| d.bytes.len())
+            .sum();
         assert!(reflected <= 3 * spoofed, "{reflected} bytes for {spoofed}");
         // The client is asked as well, answers, and has its connection back.
         world.run(secs(2));
         assert_eq!(at_server(&world), world.clients[0].address);
-        let total: usize =
-            world.recording.as_ref().unwrap().iter().filter(|d| d.to == victim).map(|d| d.bytes.len()).sum();
+        let total: usize = world
+            .recording
+            .as_ref()
+            .unwrap()
+            .iter()
+            .filter(|d| d.to == victim)
+            .map(|d| d.bytes.len())
+            .sum();
         assert!(total <= 3 * spoofed, "{total} bytes for {spoofed}");
         assert!(world.recording.take().unwrap().iter().all(|d| d.to == server || d.from == server));
     }

@@ -381,7 +381,9 @@ impl World {
                 Event::Connected { index, client_id, .. } => {
                     server.events.push(format!("+{index} {client_id}"));
                 }
-                Event::Disconnected { index, reason } => server.events.push(format!("-{index} {reason}")),
+                Event::Disconnected { index, reason } => {
+                    server.events.push(format!("-{index} {reason}"))
+                }
                 Event::Message { index, message } => {
                     let reliable = message.info().reliable;
                     server.received.push((index, reliable, message.payload().to_vec()));
@@ -436,7 +438,8 @@ impl World {
 
 /// Bytes that tell one message from another.
 pub fn pattern(length: usize, number: u64) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..length).map(|at| (at as u64 * 31 + at as u64 / 251 + number) as u8).collect();
+    let mut bytes: Vec<u8> =
+        (0..length).map(|at| (at as u64 * 31 + at as u64 / 251 + number) as u8).collect();
     for (to, from) in bytes.iter_mut().zip(number.to_le_bytes()) {
         *to = from;
     }

@@ -1,6 +1,8 @@
 //! Packets out: what is owed and what waits, in as few datagrams as hold it.
 
-use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, MAX_DATAGRAM, SKIP_ONE_IN, Scope, Transmit};
+use super::{
+    CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, MAX_DATAGRAM, SKIP_ONE_IN, Scope, Transmit,
+};
 use crate::crypto::cipher::TAG_SIZE;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
@@ -48,7 +50,12 @@ impl Connection {
         }
     }
 
-    fn transmit_data(&mut self, context: &mut Context, scope: Scope, buffer: &mut [u8]) -> Option<Transmit> {
+    fn transmit_data(
+        &mut self,
+        context: &mut Context,
+        scope: Scope,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
         let now = context.tick.now;
         let probe_timeout = self.probe_timeout(context);
         if scope == Scope::Everything
@@ -70,9 +77,10 @@ impl Connection {
             return None;
         }
         let path = self.path.current();
-        let size = self.send_packet(context, buffer.get_mut(..room)?, |connection, context, writer, sent| {
-            connection.write_frames(context, occasion, writer, sent)
-        })?;
+        let size =
+            self.send_packet(context, buffer.get_mut(..room)?, |connection, context, writer, sent| {
+                connection.write_frames(context, occasion, writer, sent)
+            })?;
         self.path.on_sent(size);
         Some(Transmit { path, size })
     }
