@@ -57,7 +57,9 @@ int main(void)
     cn_server_enable_network_simulator(NULL, 0, 0, 0, 0);
     cn_client_enable_network_simulator(NULL, 0, 0, 0, 0);
     CHECK_FAILS(cn_server_start(NULL, "127.0.0.1:0"), "`server` is NULL.");
-    CHECK(cnx_server_create(cn_server_config_defaults(), -5) != NULL || true);
+    session.server = cnx_server_create(cn_server_config_defaults(), -5);
+    CHECK(cnx_server_max_clients(session.server) == 1);
+    cn_server_destroy(session.server);
     cn_crypto_random_bytes(NULL, 5);
     cn_crypto_random_bytes(large, 0);
     cn_crypto_random_bytes(large, -5);

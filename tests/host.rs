@@ -1,0 +1,275 @@
+//! Clients and servers on real sockets, over loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use cute_net::client::ClientState;
+use cute_net::crypto::Key;
+use cute_net::crypto::key_pair::{self, PublicKey, SecretKey};
+use cute_net::drop_reason::DropReason;
+use cute_net::host::{ClientHost, ServerHost, ServerHostConfig};
+use cute_net::message::Delivery;
+use cute_net::server::Event;
+use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+const APPLICATION: u64 = 5;
+const UNIX: u64 = 1000;
+const DT: f64 = 1.0 / 60.0;
+
+struct Pair {
+    server: ServerHost,
+    secret: SecretKey,
+    tokens: u64,
+}
+
+fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig {
+    ServerHostConfig {
+        application_id: APPLICATION,
+        public_key,
+        secret_key,
+        connection_timeout: Some(Duration::from_secs(10)),
+        resend_ceiling: Duration::from_millis(100),
+    }
+}
+
+impl Pair {
+    fn at(address: &str) -> Pair {
+        let (public, secret) = key_pair::generate().unwrap();
+        let mut server = ServerHost::new(config(public, secret.clone()), 32);
+        server.start(address.parse().unwrap()).unwrap();
+        Pair { server, secret, tokens: 0 }
+    }
+
+    fn token(&mut self, client_id: u64, servers: &[SocketAddr]) -> [u8; TOKEN_SIZE] {
+        self.tokens += 1;
+        let key = |n: u64| {
+            let mut key = [n as u8; 32];
+            key[..8].copy_from_slice(&self.tokens.to_le_bytes());
+            Key::new(key)
+        };
+        let keys = TokenKeys { client_to_server: key(1), server_to_client: key(2) };
+        let request = TokenRequest {
+            application_id: APPLICATION,
+            creation: UNIX + self.tokens,
+            expiration: UNIX + 1_000_000,
+            handshake_timeout: 5,
+            keys: &keys,
+            servers,
+            client_id,
+            user_data: &[0; USER_DATA_SIZE],
+        };
+        token::generate(&request, &self.secret).unwrap()
+    }
+
+    fn client(&mut self, client_id: u64) -> ClientHost {
+        let address = self.server.bound_address().unwrap();
+        let token = self.token(client_id, &[address]);
+        let mut client = ClientHost::new(0, APPLICATION);
+        client.connect(&token).unwrap();
+        for _ in 0..50 {
+            if client.state() == ClientState::Connected {
+                break;
+            }
+            client.update(DT, UNIX);
+            self.server.update(DT, UNIX);
+        }
+        assert_eq!(client.state(), ClientState::Connected);
+        client.update(DT, UNIX);
+        self.server.update(DT, UNIX);
+        client
+    }
+
+    fn messages(&mut self) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        while let Some(event) = self.server.pop_event() {
+            if let Event::Message { message, .. } = event {
+                messages.push(message.payload().to_vec());
+            }
+        }
+        messages
+    }
+
+    fn dropped(&self, reason: DropReason) -> u64 {
+        self.server.counters().unwrap().dropped(reason)
+    }
+}
+
+/// D17: in the original every zero-length datagram ends the receive loop of its update.
+#[test]
+fn d17_zero_length_datagrams_do_not_end_the_receive_loop() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let mut client = pair.client(1);
+    let to = pair.server.bound_address().unwrap();
+    let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..20u8 {
+        for _ in 0..3 {
+            attacker.send_to(&[], to).unwrap();
+        }
+        client.send(0, Delivery::Unreliable, 0, &[number]).unwrap();
+    }
+    pair.server.update(DT, UNIX);
+    assert_eq!(pair.messages().len(), 20);
+    assert_eq!(pair.dropped(DropReason::Size), 60);
+
+    // And against a client, from whoever pretends to be its server.
+    let at = client.bound_address().unwrap();
+    for _ in 0..50 {
+        attacker.send_to(&[], SocketAddr::new(to.ip(), at.port())).unwrap();
+    }
+    pair.server.send(0, 0, Delivery::Unreliable, 0, b"through").unwrap();
+    client.update(DT, UNIX);
+    assert_eq!(client.pop_message().unwrap().payload(), b"through");
+}
+
+/// D18: in the original one update lasts as long as a flood does.
+#[test]
+fn d18_an_update_ends_however_much_arrives() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let _client = pair.client(1);
+    let to = pair.server.bound_address().unwrap();
+    let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // More than an update may read, as far as the socket's buffer holds it.
+    for _ in 0..6000 {
+        let _ = attacker.send_to(&[0x80; 60], to);
+    }
+    let before = pair.server.counters().unwrap().received();
+    let start = Instant::now();
+    pair.server.update(DT, UNIX);
+    let took = start.elapsed();
+    let read = pair.server.counters().unwrap().received() - before;
+    // 64 + 64 x 32 datagrams and the rest of the batch that reached the limit.
+    assert!(read <= 64 + 64 * 32 + 32, "{read}");
+    assert!(took < Duration::from_millis(200), "{took:?}");
+    for _ in 0..10 {
+        pair.server.update(DT, UNIX);
+    }
+    assert!(pair.dropped(DropReason::UnknownConnection) > 2200);
+}
+
+#[test]
+fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    // A port that nobody listens on: the system answers with ICMP "port unreachable".
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let open = pair.server.bound_address().unwrap();
+    let token = pair.token(1, &[closed, open]);
+    let mut client = ClientHost::new(0, APPLICATION);
+    client.connect(&token).unwrap();
+    for _ in 0..400 {
+        client.update(DT, UNIX);
+        pair.server.update(DT, UNIX);
+    }
+    assert_eq!(client.state(), ClientState::Connected);
+
+    // A server whose client has crashed sends on, and serves the others.
+    let mut other = pair.client(2);
+    drop_without_a_word(client);
+    for number in 0..100u8 {
+        let _ = pair.server.send(0, 0, Delivery::Unreliable, 0, &[number]);
+        pair.server.send(1, 0, Delivery::Unreliable, 0, &[number]).unwrap();
+        pair.server.update(DT, UNIX);
+    }
+    other.update(DT, UNIX);
+    assert_eq!(std::iter::from_fn(|| other.pop_message()).count(), 100);
+}
+
+/// What a crash does: the socket is closed, and nobody is told.
+fn drop_without_a_word(client: ClientHost) {
+    // The simulator swallows the farewell.
+    let mut client = client;
+    let nothing = cute_net::host::simulator_config(0.0, 0.0, 1.0, 0.0);
+    client.set_simulator(nothing, 1);
+    drop(client);
+}
+
+#[test]
+fn both_families_of_address_connect_from_one_token() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let mut pair = Pair::at(address);
+        let mut client = pair.client(1);
+        assert_eq!(client.bound_address().unwrap().is_ipv6(), address.starts_with('['));
+        client.send(0, Delivery::ReliableOrdered, 0, b"hello").unwrap();
+        client.update(DT, UNIX);
+        pair.server.update(DT, UNIX);
+        assert_eq!(pair.messages(), [b"hello"]);
+    }
+    // A dead server of one family, then a live one of the other.
+    let mut pair = Pair::at("127.0.0.1:0");
+    let open = pair.server.bound_address().unwrap();
+    let token = pair.token(1, &["[::1]:1".parse().unwrap(), open]);
+    let mut client = ClientHost::new(0, APPLICATION);
+    client.connect(&token).unwrap();
+    for _ in 0..400 {
+        client.update(DT, UNIX);
+        pair.server.update(DT, UNIX);
+    }
+    assert_eq!(client.state(), ClientState::Connected);
+}
+
+/// A token that lists the wildcard address a server is bound to means this machine.
+#[test]
+fn a_token_may_list_the_wildcard_address_of_a_server_on_this_machine() {
+    let mut pair = Pair::at("0.0.0.0:0");
+    let mut client = pair.client(1);
+    client.send(0, Delivery::Unreliable, 0, b"hello").unwrap();
+    pair.server.update(DT, UNIX);
+    assert_eq!(pair.messages(), [b"hello"]);
+}
+
+#[test]
+fn several_servers_and_clients_share_a_process_and_threads_share_nothing() {
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            std::thread::spawn(move || {
+                let mut pairs: Vec<_> = (0..3).map(|_| Pair::at("127.0.0.1:0")).collect();
+                let mut clients: Vec<_> = pairs.iter_mut().map(|pair| pair.client(thread)).collect();
+                for number in 0..50u8 {
+                    for (client, pair) in clients.iter_mut().zip(&mut pairs) {
+                        client.send(0, Delivery::ReliableOrdered, 0, &[thread as u8, number]).unwrap();
+                        client.update(DT, UNIX);
+                        pair.server.update(DT, UNIX);
+                    }
+                }
+                for pair in &mut pairs {
+                    let messages = pair.messages();
+                    assert_eq!(messages.len(), 50);
+                    assert!(messages.iter().zip(0..).all(|(message, number)| *message == [thread as u8, number]));
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_bulk_transfer_over_loopback_arrives() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let mut client = pair.client(1);
+    let message: Vec<u8> = (0..20 << 20).map(|at: u32| (at * 7 + (at >> 8)) as u8).collect();
+    client.send(0, Delivery::ReliableOrdered, 0, &message).unwrap();
+    let mut came = Vec::new();
+    for _ in 0..20_000 {
+        client.update(0.002, UNIX);
+        pair.server.update(0.002, UNIX);
+        came = pair.messages();
+        if !came.is_empty() {
+            break;
+        }
+    }
+    assert!(came == [message]);
+}
+
+/// D45: which port a server at port 0 got can be asked; and another server can't have it.
+#[test]
+fn d45_the_port_that_the_system_chose_can_be_asked() {
+    let pair = Pair::at("127.0.0.1:0");
+    let address = pair.server.bound_address().unwrap();
+    assert_ne!(address.port(), 0);
+    let (public, secret) = key_pair::generate().unwrap();
+    let mut second = ServerHost::new(config(public, secret), 1);
+    let error = second.start(address).unwrap_err().to_string();
+    assert!(error.contains(&address.to_string()), "{error}");
+    assert_eq!(second.bound_address(), None);
+}
