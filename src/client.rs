@@ -22,10 +22,6 @@ use crate::v2::packet::PacketType;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// An update longer than this is a pause of the program, and silence during it is nobody's fault.
-const PAUSE: Duration = Duration::from_secs(1);
-/// A pause excuses silence for at most this long while datagrams wait to be read.
-const LONGEST_EXCUSE: Duration = Duration::from_secs(10);
 /// A server that is silent for this long, or three probe timeouts, is asked whether it is still there.
 const SUSPICION: Duration = Duration::from_secs(1);
 const SUSPICION_PROBES: u32 = 3;
@@ -77,7 +73,6 @@ pub struct Client {
     left: (Ready, Ready),
     reason: Option<DisconnectReason>,
     counters: DropCounters,
-    paused_at: Option<Instant>,
 }
 
 impl Client {
@@ -99,7 +94,6 @@ impl Client {
             left: Default::default(),
             reason: None,
             counters: DropCounters::default(),
-            paused_at: None,
         }
     }
 
@@ -162,10 +156,7 @@ impl Client {
     /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time
     /// is, in unix seconds.
     pub fn advance(&mut self, now: Instant, unix: u64) {
-        if now.since(self.context.tick.now) > PAUSE {
-            self.paused_at = Some(now);
-        }
-        self.context.tick.advance(now);
+        self.context.advance(now);
         if self.state > ClientState::Disconnected {
             self.unix = unix;
         }
@@ -268,18 +259,13 @@ impl Client {
     /// Ends the update's input: timers that are due. `backlog` says that datagrams still wait to be
     /// read.
     pub fn handle_timeout(&mut self, backlog: bool) {
+        self.context.end_reading(backlog);
         let now = self.context.tick.now;
-        match self.paused_at {
-            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => {
-                self.context.silence_starts = now
-            }
-            _ => self.paused_at = None,
-        }
         if let Some((attempt, token)) = self.attempt.as_mut().zip(self.token.as_ref()) {
             let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
             if token.expiration <= self.unix {
                 self.end(ClientState::ConnectTokenExpired, None);
-            } else if attempt.is_timed_out(now, timeout) && self.paused_at.is_none() {
+            } else if attempt.is_timed_out(now, timeout) && !self.context.is_catching_up() {
                 let state = match attempt.phase() {
                     Phase::Request => ClientState::ConnectionRequestTimedOut,
                     Phase::Response => ClientState::ChallengeResponseTimedOut,

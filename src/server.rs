@@ -43,11 +43,6 @@ use std::time::Duration;
 /// The time a client that was let in has to be heard, at least and at most.
 const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
-/// An update longer than this is a pause of the program, and silence during it is nobody's fault.
-const PAUSE: Duration = Duration::from_secs(1);
-/// A pause excuses silence for at most this long while datagrams wait to be read.
-const LONGEST_EXCUSE: Duration = Duration::from_secs(10);
-
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -130,8 +125,6 @@ pub struct Server {
     lending: Lending,
     counters: DropCounters,
     running: bool,
-    /// When the program paused, while datagrams from before still wait.
-    paused_at: Option<Instant>,
 }
 
 impl Server {
@@ -176,7 +169,6 @@ impl Server {
             lending,
             counters: DropCounters::default(),
             running: true,
-            paused_at: None,
         };
         public.iter().for_each(|&address| server.add_public_address(address));
         server
@@ -193,10 +185,7 @@ impl Server {
     /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time
     /// is, in unix seconds.
     pub fn advance(&mut self, now: Instant, unix: u64) {
-        if now.since(self.context.tick.now) > PAUSE {
-            self.paused_at = Some(now);
-        }
-        self.context.tick.advance(now);
+        self.context.advance(now);
         self.unix = unix;
         self.events.begin_update();
         let Context { tick, generator, .. } = &mut self.context;
@@ -264,13 +253,8 @@ impl Server {
     /// Ends the update's input: timers that are due, loans, connections that ended. `backlog` says
     /// that datagrams still wait to be read.
     pub fn handle_timeout(&mut self, backlog: bool) {
+        self.context.end_reading(backlog);
         let now = self.context.tick.now;
-        match self.paused_at {
-            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => {
-                self.context.silence_starts = now
-            }
-            _ => self.paused_at = None,
-        }
         while let Some(index) = self.timers.pop_due(now) {
             let Some(client) = self.slots.get_mut(index) else { continue };
             client.connection.handle_timeout(&self.context);
@@ -297,7 +281,9 @@ impl Server {
         let now = self.context.tick.now;
         let waiting =
             !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
-        if waiting { Some(now) } else { self.timers.next() }
+        let closed = self.closed_order.front().and_then(|id| self.closed.get(id));
+        let over = closed.and_then(|closed| closed.poll_timeout(&self.context));
+        if waiting { Some(now) } else { [self.timers.next(), over].into_iter().flatten().min() }
     }
 
     /// Removes a client whose connection ended by itself; true if it did.

@@ -233,7 +233,12 @@ fn several_servers_and_clients_share_a_process_and_threads_share_nothing() {
                 for pair in &mut pairs {
                     let messages = pair.messages();
                     assert_eq!(messages.len(), 50);
-                    assert!(messages.iter().zip(0..).all(|(message, number)| *message == [thread as u8, number]));
+                    assert!(
+                        messages
+                            .iter()
+                            .zip(0..)
+                            .all(|(message, number)| *message == [thread as u8, number])
+                    );
                 }
             })
         })

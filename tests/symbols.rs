@@ -32,7 +32,8 @@ fn declared() -> BTreeSet<String> {
     for header in ["cute_net.h", "cute_net_x.h"] {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include").join(header);
         let text = std::fs::read_to_string(path).unwrap();
-        let functions = text.split("extern \"C\" {").nth(1).unwrap().split("}  // extern").next().unwrap();
+        let functions =
+            text.split("extern \"C\" {").nth(1).unwrap().split("}  // extern").next().unwrap();
         for line in functions.lines().filter(|line| !line.trim_start().starts_with("//")) {
             if let Some((before, _)) = line.split_once('(')
                 && let Some(name) = before.rsplit([' ', '*']).next()
@@ -60,7 +61,8 @@ fn the_library_needs_the_c_library_and_nothing_else() {
         let lines = dynamic.lines().filter(|line| line.contains(kind));
         lines.filter_map(|line| Some(line.split_once('[')?.1.trim_end_matches(']').to_owned())).collect()
     };
-    let allowed = ["libc.so", "libgcc_s.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "ld-linux"];
+    let allowed =
+        ["libc.so", "libgcc_s.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "ld-linux"];
     for library in named("(NEEDED)") {
         assert!(allowed.iter().any(|name| library.starts_with(name)), "{library}");
     }

@@ -48,8 +48,8 @@ impl Lending {
 impl Server {
     /// Notes that a client may be waiting for credit that only a loan gives.
     pub(super) fn note_loan_wanted(&mut self, index: u32) {
-        let wants =
-            self.slots.get(index).is_some_and(|client| client.connection.wanted_loan().is_some());
+        let credit = self.slots.get_mut(index).map(|client| &client.connection.inbox().credit);
+        let wants = credit.is_some_and(|credit| credit.wanted_loan().is_some());
         if wants && !self.lending.waiting.contains(&index) {
             self.lending.waiting.push_back(index);
         }
@@ -58,46 +58,46 @@ impl Server {
     /// Lends to those who wait, in turn.
     pub(super) fn grant_loans(&mut self) {
         while let Some(&index) = self.lending.waiting.front() {
-            let wanted = self.slots.get(index).and_then(|client| client.connection.wanted_loan());
-            let Some(total) = wanted else {
+            let credit = self.slots.get_mut(index).map(|client| &client.connection.inbox().credit);
+            let Some(wanted) = credit.and_then(|credit| credit.wanted_loan()) else {
                 self.lending.waiting.pop_front();
                 continue;
             };
-            let allowance = self.lending.allowance;
-            let Server { slots, lending, .. } = self;
-            let mut lent = 0;
-            lending.borrowers.retain(|&borrower| {
-                let reserved = slots.get_mut(borrower).map_or(0, |client| {
-                    client.connection.inbox().credit.reserved().saturating_sub(allowance)
-                });
-                lent += reserved;
-                reserved > 0
-            });
-            let Some(client) = slots.get_mut(index) else { continue };
-            let credit = &mut client.connection.inbox().credit;
-            if lent + credit.shortfall(total) > lending.pool {
+            if self.lent() + wanted > self.lending.pool {
                 self.end_idle_loans();
                 return;
             }
-            credit.lend(total);
-            lending.waiting.pop_front();
-            if !lending.borrowers.contains(&index) {
-                lending.borrowers.push(index);
+            if let Some(client) = self.slots.get_mut(index) {
+                client.connection.inbox().credit.lend();
+            }
+            self.lending.waiting.pop_front();
+            if !self.lending.borrowers.contains(&index) {
+                self.lending.borrowers.push(index);
             }
             self.activate(index);
         }
     }
 
+    /// Bytes lent now; who has given everything back is no borrower any more.
+    fn lent(&mut self) -> u64 {
+        let Server { slots, lending, .. } = self;
+        let allowance = lending.allowance;
+        let mut lent = 0;
+        lending.borrowers.retain(|&borrower| {
+            let reserved = slots.get_mut(borrower).map_or(0, |c| c.connection.inbox().credit.reserved());
+            let borrowed = reserved.saturating_sub(allowance);
+            lent += borrowed;
+            borrowed > 0
+        });
+        lent
+    }
+
     /// Somebody waits and the pool is empty: whoever borrowed and sends nothing has to go.
     fn end_idle_loans(&mut self) {
         let now = self.context.tick.now;
-        let idle = |server: &mut Server, index: u32| {
-            let client = server.slots.get_mut(index)?;
-            (client.connection.inbox().reliable_at() + PATIENCE <= now).then_some(index)
-        };
-        let borrowers = self.lending.borrowers.clone();
-        for index in borrowers {
-            if idle(self, index).is_some() {
+        for index in self.lending.borrowers.clone() {
+            let heard = self.slots.get_mut(index).map(|client| client.connection.inbox().reliable_at());
+            if heard.is_some_and(|at| at + PATIENCE <= now) {
                 self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false);
             }
         }

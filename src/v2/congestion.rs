@@ -85,14 +85,14 @@ impl Congestion {
         tick: Duration,
     ) {
         self.acked = self.acked.saturating_add(bytes);
-        if self.starting && self.limited {
+        let lossy = self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT;
+        if self.starting && self.limited && !lossy {
             self.window = (self.window + bytes).min(MAX_WINDOW);
         }
         if largest < self.round_end {
             return;
         }
         self.round_end = next_number;
-        let lossy = self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT;
         let path = rtt.min().unwrap_or_default();
         let queue = self.fastest.unwrap_or(path).saturating_sub(path);
         let queueing = queue > QUEUE_ALLOWANCE + tick + path / 4;

@@ -28,6 +28,10 @@ use std::time::Duration;
 pub const MAX_DATAGRAM: usize = 1200;
 /// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
 const KEEPALIVE: Duration = Duration::from_secs(1);
+/// An update longer than this is a pause of the program, and silence during it is nobody's fault.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A pause excuses silence for at most this long while datagrams wait to be read.
+const LONGEST_EXCUSE: Duration = Duration::from_secs(10);
 /// A connection without messages for this long gives back the room they took.
 const IDLE: Duration = Duration::from_secs(3);
 /// About one packet number in this many is left out.
@@ -48,6 +52,8 @@ pub struct Context {
     pub generator: Generator,
     /// Nobody counts as silent before this moment: the program was, not the peers.
     pub silence_starts: Instant,
+    /// When the program paused, while datagrams from before still wait to be read.
+    paused_at: Option<Instant>,
     /// Scratch for the frames of the packet being made.
     sent_frames: Vec<SentFrame>,
 }
@@ -59,8 +65,31 @@ impl Context {
             tick: Tick::default(),
             generator: Generator::new(seed),
             silence_starts: Instant::ZERO,
+            paused_at: None,
             sent_frames: Vec::new(),
         }
+    }
+
+    /// Begins an update at `now`.
+    pub fn advance(&mut self, now: Instant) {
+        if now.since(self.tick.now) > PAUSE {
+            self.paused_at = Some(now);
+        }
+        self.tick.advance(now);
+    }
+
+    /// Ends an update's reading; `backlog` says that datagrams still wait.
+    pub fn end_reading(&mut self, backlog: bool) {
+        let now = self.tick.now;
+        match self.paused_at {
+            Some(since) if backlog && now.since(since) < LONGEST_EXCUSE => self.silence_starts = now,
+            _ => self.paused_at = None,
+        }
+    }
+
+    /// True while the program reads what came during a pause of its own.
+    pub fn is_catching_up(&self) -> bool {
+        self.paused_at.is_some()
     }
 }
 
@@ -157,8 +186,6 @@ pub struct Connection {
     newest_ack_packet: Option<u64>,
     failed_opens: u64,
     inbox: Inbox,
-    /// The total of credit that the peer waits for.
-    peer_blocked_at: u64,
 
     loss: LossDetector,
     /// The next packet number to leave out.
@@ -224,7 +251,6 @@ impl Connection {
             newest_ack_packet: None,
             failed_opens: 0,
             inbox: Inbox::new(setup.inbox),
-            peer_blocked_at: 0,
             loss: LossDetector::new(setup.resend_ceiling),
             skip_at: context.generator.below(2 * SKIP_ONE_IN),
             outbox: Outbox::default(),
@@ -320,14 +346,6 @@ impl Connection {
         std::mem::replace(&mut self.inbox, Inbox::new(nothing))
     }
 
-    /// The total of credit that the peer can't do without: it waits for more than its allowance,
-    /// and nothing it sent waits for the program.
-    pub fn wanted_loan(&self) -> Option<u64> {
-        let credit = &self.inbox.credit;
-        let wants = credit.is_all_taken() && credit.shortfall(self.peer_blocked_at) > 0;
-        wants.then_some(self.peer_blocked_at)
-    }
-
     /// The round trip, once measured.
     pub fn rtt(&self) -> Option<Duration> {
         self.loss.rtt.measured()
@@ -379,7 +397,8 @@ impl Connection {
             self.due.probes = PROBE_PACKETS;
         }
         self.count_settled(now);
-        if self.silence_ends(context).is_some_and(|time| time <= now) {
+        let silent = self.silence_ends(context).is_some_and(|time| time <= now);
+        if silent || self.loss.is_out_of_numbers() {
             self.end = Some(End::TimedOut);
         }
         if self.keepalive_at() <= now {

@@ -93,8 +93,17 @@ impl LossDetector {
 
     /// True if only probes may be sent until the peer acknowledges something.
     pub fn is_too_far_ahead(&self) -> bool {
-        let oldest = self.largest_acked.map_or(0, |acked| acked + 1);
-        self.sent.next_number() - oldest >= MAX_AHEAD
+        self.ahead() >= MAX_AHEAD
+    }
+
+    /// True if 16 bits can no longer name a number to acknowledge: the connection has no future.
+    pub fn is_out_of_numbers(&self) -> bool {
+        self.ahead() >= 2 * MAX_AHEAD - 256
+    }
+
+    /// Numbers used after the largest acknowledged.
+    fn ahead(&self) -> u64 {
+        self.sent.next_number() - self.largest_acked.map_or(0, |acked| acked + 1)
     }
 
     /// True if `size` more bytes fit the window.

@@ -18,13 +18,22 @@ pub struct ReceiveCredit {
     begun: u64,
     /// Total of the messages the program took since the start.
     consumed: u64,
+    /// The total that the peer waits for.
+    wanted: u64,
 }
 
 impl ReceiveCredit {
     /// Starts with an allowance of `allowance` bytes, at least [`SendCredit::INITIAL`].
     pub fn new(allowance: u64) -> ReceiveCredit {
         let allowance = allowance.max(SendCredit::INITIAL);
-        ReceiveCredit { allowance, granted: SendCredit::INITIAL, lent: 0, begun: 0, consumed: 0 }
+        ReceiveCredit {
+            allowance,
+            granted: SendCredit::INITIAL,
+            lent: 0,
+            begun: 0,
+            consumed: 0,
+            wanted: 0,
+        }
     }
 
     /// Notes that the peer began a message of `total` bytes.
@@ -42,9 +51,9 @@ impl ReceiveCredit {
         self.consumed += (length + MESSAGE_COST) as u64;
     }
 
-    /// True if the program has taken everything that came.
-    pub fn is_all_taken(&self) -> bool {
-        self.consumed == self.begun
+    /// Notes that the peer waits for a total of `wanted` to begin its next message.
+    pub fn on_blocked(&mut self, wanted: u64) {
+        self.wanted = self.wanted.max(wanted);
     }
 
     /// What could be granted now.
@@ -52,11 +61,12 @@ impl ReceiveCredit {
         (self.consumed + self.allowance).max(self.lent)
     }
 
-    /// True if the peer should be told of more: what it has left is less than half, or it is blocked.
+    /// True if the peer should be told of more: it waits, or has less than half left, or there is a lot.
     pub fn is_grant_due(&self) -> bool {
         let more = self.target().saturating_sub(self.granted);
         let left = self.granted.saturating_sub(self.begun);
-        more > 0 && (more >= self.allowance / 4 || left < self.allowance / 2)
+        let waits = self.wanted > self.granted;
+        more > 0 && (waits || left < self.allowance / 2 || more >= self.allowance / 4)
     }
 
     /// Grants all there is; returns the total to tell the peer.
@@ -65,15 +75,16 @@ impl ReceiveCredit {
         self.granted
     }
 
-    /// Bytes that a peer waiting for a total of `needed` lacks beyond its allowance.
-    pub fn shortfall(&self, needed: u64) -> u64 {
-        // What was begun and not taken keeps its room; a message can need no more than that and itself.
-        needed.saturating_sub(self.target())
+    /// Bytes beyond its allowance that the peer can't do without: it waits for them, and nothing it sent
+    /// waits for the program.
+    pub fn wanted_loan(&self) -> Option<u64> {
+        let shortfall = self.wanted.saturating_sub(self.target());
+        (shortfall > 0 && self.consumed == self.begun).then_some(shortfall)
     }
 
-    /// Promises a total beyond the allowance.
-    pub fn lend(&mut self, total: u64) {
-        self.lent = self.lent.max(total);
+    /// Promises what the peer waits for.
+    pub fn lend(&mut self) {
+        self.lent = self.lent.max(self.wanted);
     }
 
     /// Bytes promised to the peer and not yet taken by the program.
@@ -118,13 +129,30 @@ mod tests {
         assert!(grants <= 4, "{grants}");
     }
 
+    /// A message that is larger than what is left and smaller than the allowance: nobody may wait for ever.
+    #[test]
+    fn a_peer_that_waits_is_granted_whatever_there_is() {
+        let mut credit = ReceiveCredit::new(100_000);
+        credit.grant();
+        credit.begin(20_000).unwrap();
+        credit.consume(20_000);
+        assert!(!credit.is_grant_due());
+        credit.on_blocked(20_064 + 90_064);
+        assert!(credit.is_grant_due());
+        assert!(credit.grant() >= 20_064 + 90_064);
+        assert!(!credit.is_grant_due());
+        assert_eq!(credit.wanted_loan(), None);
+    }
+
     #[test]
     fn a_loan_shrinks_back_as_it_is_used() {
         let mut credit = ReceiveCredit::new(100_000);
         credit.grant();
         let needed = 1_000_064;
-        assert_eq!(credit.shortfall(needed), 900_064);
-        credit.lend(needed);
+        assert_eq!(credit.wanted_loan(), None);
+        credit.on_blocked(needed);
+        assert_eq!(credit.wanted_loan(), Some(900_064));
+        credit.lend();
         assert!(credit.is_grant_due());
         assert_eq!(credit.grant(), needed);
         assert_eq!(credit.reserved(), needed);

@@ -125,7 +125,7 @@ impl Connection {
             }
             Frame::Limit(bytes) if bytes < MIN_LIMIT => return Err(Violation),
             Frame::Limit(bytes) => self.peer_limit = bytes.min(u64::from(u16::MAX)) as usize,
-            Frame::Blocked(total) => self.peer_blocked_at = self.peer_blocked_at.max(total),
+            Frame::Blocked(total) => self.inbox.credit.on_blocked(total),
             Frame::Message(message) => {
                 self.busy_at = Some(context.tick.now);
                 self.inbox.receive(&message, place, context.tick.now)?;

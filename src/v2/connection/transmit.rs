@@ -65,10 +65,6 @@ impl Connection {
             let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
             return Some(Transmit { path, size });
         }
-        if self.loss.is_too_far_ahead() {
-            // The peer acknowledges nothing: what will be stale when it does is not kept.
-            self.outbox.drop_unreliable();
-        }
         let occasion = self.occasion(context, scope)?;
         let allowance = self.path.allowance().and_then(|bytes| usize::try_from(bytes).ok());
         let limit = MAX_DATAGRAM.min(self.peer_limit).min(allowance.unwrap_or(usize::MAX));
@@ -87,6 +83,12 @@ impl Connection {
 
     /// Why a packet should leave now, if one should.
     fn occasion(&mut self, context: &Context, scope: Scope) -> Option<Occasion> {
+        if self.loss.is_too_far_ahead() {
+            // The peer has acknowledged nothing for very long: only keepalives and probes still go, and
+            // what would be stale when it does is not kept.
+            self.outbox.drop_unreliable();
+            return (self.due.ping || self.due.probes == PROBE_PACKETS).then_some(Occasion::Message);
+        }
         if self.outbox.has_unreliable() {
             return Some(Occasion::Message);
         }
@@ -96,7 +98,7 @@ impl Connection {
         if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable()) {
             return Some(Occasion::Message);
         }
-        if self.outbox.has_reliable() && !self.loss.is_too_far_ahead() {
+        if self.outbox.has_reliable() {
             if self.loss.has_window_for(MAX_DATAGRAM) || self.loss.sent.resendable() < LEAST_IN_FLIGHT {
                 return Some(Occasion::Message);
             }
