@@ -184,7 +184,6 @@ impl Outbox {
         }
         for channel in self.channels.iter_mut().flatten() {
             for space in [&mut channel.ordered, &mut channel.unordered] {
-                space.on_packet();
                 match space.fill(packet, &mut self.credit) {
                     Fill::Full => return,
                     // Later channels must not take the credit an earlier one waits for.

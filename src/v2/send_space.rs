@@ -33,14 +33,17 @@ pub struct SendSpace {
     oldest: u64,
     /// Sequences of messages with something to send again.
     lost: VecDeque<u64>,
-    /// How many messages may be begun before the next packet.
+    /// How many messages may be begun, as of packet `allowance_at`.
     allowance: u64,
+    allowance_at: u64,
 }
 
 /// The packet being filled.
 pub struct Filling<'p, 'b> {
     /// Where its frames go.
     pub writer: &'p mut FrameWriter<'b>,
+    /// Its number.
+    pub number: u64,
     /// What was written that matters once the packet is acknowledged or lost.
     pub sent: &'p mut Vec<SentFrame>,
     /// True while it holds no message: what does not fit whole is then cut, so that it ever leaves.
@@ -268,6 +271,7 @@ impl SendSpace {
             oldest: 0,
             lost: VecDeque::new(),
             allowance: SEQUENCE_WINDOW,
+            allowance_at: 0,
         }
     }
 
@@ -287,14 +291,13 @@ impl SendSpace {
         self.begun.back()?.as_ref().filter(|message| message.has_unsent_parts())
     }
 
-    /// Notes that a packet is about to be filled: more messages may be begun.
-    pub fn on_packet(&mut self) {
-        self.allowance = (self.allowance + BEGUN_PER_PACKET).min(SEQUENCE_WINDOW);
-    }
-
     /// Writes what fits, what was lost first.
     pub fn fill(&mut self, packet: &mut Filling<'_, '_>, credit: &mut SendCredit) -> Fill {
         let label = self.label;
+        let packets = packet.number.saturating_sub(self.allowance_at);
+        let earned = packets.saturating_mul(BEGUN_PER_PACKET);
+        self.allowance = self.allowance.saturating_add(earned).min(SEQUENCE_WINDOW);
+        self.allowance_at = packet.number;
         while let Some(&sequence) = self.lost.front() {
             if let Some(message) = self.message_mut(sequence)
                 && !message.send_lost(label, sequence, packet)
@@ -376,5 +379,182 @@ impl SendSpace {
         {
             self.lost.push_back(sent.sequence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Frame, Frames, MessageFrame};
+    use super::*;
+
+    struct Fixture {
+        space: SendSpace,
+        credit: SendCredit,
+        number: u64,
+    }
+
+    /// A packet that was filled: what it holds, and what to say when it arrived or is lost.
+    struct Packet {
+        bytes: Vec<u8>,
+        sent: Vec<SentMessage>,
+        fill: Fill,
+    }
+
+    impl Packet {
+        fn messages(&self) -> Vec<MessageFrame<'_>> {
+            Frames::new(&self.bytes)
+                .map(|frame| match frame.unwrap() {
+                    Frame::Message(message) => message,
+                    other => panic!("{other:?}"),
+                })
+                .collect()
+        }
+
+        /// Sequence, offset and length of each frame.
+        fn outline(&self) -> Vec<(u16, u32, usize)> {
+            let offset =
+                |message: &MessageFrame<'_>| message.fragment.map_or(0, |fragment| fragment.offset);
+            self.messages()
+                .iter()
+                .map(|message| (message.sequence, offset(message), message.bytes.len()))
+                .collect()
+        }
+    }
+
+    impl Fixture {
+        fn new(granted: u64) -> Fixture {
+            let credit = SendCredit { granted, begun: 0, blocked_at: None };
+            Fixture { space: SendSpace::new(0, true), credit, number: 0 }
+        }
+
+        fn packet(&mut self, size: usize) -> Packet {
+            let mut bytes = vec![0; size];
+            let mut writer = FrameWriter::new(&mut bytes);
+            let mut sent = Vec::new();
+            let mut filling =
+                Filling { writer: &mut writer, number: self.number, sent: &mut sent, first: true };
+            let fill = self.space.fill(&mut filling, &mut self.credit);
+            self.number += 1;
+            let length = writer.finish();
+            bytes.truncate(length);
+            let sent = sent.into_iter().filter_map(|frame| match frame {
+                SentFrame::Message(message) => Some(message),
+                _ => None,
+            });
+            Packet { bytes, sent: sent.collect(), fill }
+        }
+
+        fn acked(&mut self, packet: &Packet) -> usize {
+            packet.sent.iter().filter_map(|sent| self.space.on_acked(sent)).sum()
+        }
+
+        fn lost(&mut self, packet: &Packet) {
+            packet.sent.iter().for_each(|sent| self.space.on_lost(sent));
+        }
+    }
+
+    #[test]
+    fn what_is_lost_is_sent_again_with_what_is_new() {
+        let mut f = Fixture::new(1 << 20);
+        for length in [10, 20, 30] {
+            f.space.push(0, &vec![length as u8; length]);
+        }
+        let first = f.packet(100);
+        assert_eq!(first.outline(), [(0, 0, 10), (1, 0, 20), (2, 0, 30)]);
+        assert_eq!(first.fill, Fill::Everything);
+        f.lost(&first);
+        f.lost(&first); // said twice, sent once
+        f.space.push(0, &[40; 40]);
+        let second = f.packet(200);
+        assert_eq!(second.outline(), [(0, 0, 10), (1, 0, 20), (2, 0, 30), (3, 0, 40)]);
+        assert_eq!(f.acked(&second), 100 + 4 * MESSAGE_COST);
+        assert_eq!(f.acked(&first), 0);
+        assert!(!f.space.wants_to_send());
+    }
+
+    #[test]
+    fn what_arrived_late_is_not_sent_again() {
+        let mut f = Fixture::new(1 << 20);
+        f.space.push(0, &[1; 10]);
+        f.space.push(0, &[2; 3000]);
+        let packets: Vec<_> = (0..3).map(|_| f.packet(1100)).collect();
+        packets.iter().for_each(|packet| f.lost(packet));
+        packets.iter().for_each(|packet| {
+            f.acked(packet);
+        });
+        assert_eq!(f.packet(1100).outline(), []);
+        assert!(!f.space.wants_to_send());
+    }
+
+    #[test]
+    fn a_large_message_fills_packets_and_only_its_lost_parts_go_again() {
+        let mut f = Fixture::new(1 << 20);
+        f.space.push(0, &[1; 3000]);
+        let packets: Vec<_> = (0..3).map(|_| f.packet(1100)).collect();
+        let outline: Vec<_> = packets.iter().flat_map(Packet::outline).collect();
+        assert_eq!(outline, [(0, 0, 1088), (0, 1088, 1088), (0, 2176, 824)]);
+        f.acked(&packets[0]);
+        f.lost(&packets[1]);
+        assert_eq!(f.packet(600).outline(), [(0, 1088, 576)]);
+        let rest = f.packet(600);
+        assert_eq!(rest.outline(), [(0, 1664, 512)]);
+        f.lost(&packets[1]);
+        f.acked(&rest);
+        assert_eq!(f.packet(1100).outline(), [(0, 1088, 576)]);
+        f.acked(&packets[2]);
+        assert_eq!(f.acked(&packets[1]), 3000 + MESSAGE_COST);
+    }
+
+    #[test]
+    fn a_message_that_no_longer_fits_whole_is_cut() {
+        let mut f = Fixture::new(1 << 20);
+        f.space.push(0, &[1; 900]);
+        let whole = f.packet(1000);
+        assert_eq!(whole.outline(), [(0, 0, 900)]);
+        f.lost(&whole); // and now the path takes less
+        let parts: Vec<_> = (0..2).map(|_| f.packet(500)).collect();
+        assert_eq!(
+            parts.iter().flat_map(Packet::outline).collect::<Vec<_>>(),
+            [(0, 0, 480), (0, 480, 420)]
+        );
+        assert_eq!(f.acked(&whole), 900 + MESSAGE_COST);
+        assert!(!f.space.wants_to_send());
+    }
+
+    #[test]
+    fn a_message_is_begun_only_if_credit_takes_it_whole() {
+        let mut f = Fixture::new(1000);
+        f.space.push(0, &[1; 500]);
+        f.space.push(0, &[2; 400]);
+        f.space.push(0, &[3; 10]);
+        let packet = f.packet(1100);
+        assert_eq!((packet.outline(), packet.fill), (vec![(0, 0, 500)], Fill::Held));
+        assert_eq!(f.credit.blocked_at, Some(500 + 400 + 2 * MESSAGE_COST as u64));
+        f.credit.granted = 2000;
+        assert_eq!(f.packet(1100).outline(), [(1, 0, 400), (2, 0, 10)]);
+        assert_eq!(f.credit.blocked_at, None);
+    }
+
+    /// Sequences have 16 bits, and a receiver may take in a packet that was held back for 1,024 others.
+    #[test]
+    fn no_1024_packets_begin_more_messages_than_16_bits_tell_apart() {
+        let mut f = Fixture::new(u64::MAX);
+        let mut begun = Vec::new();
+        for _ in 0..4000 {
+            // A program that always has more to say, and a peer that acknowledges at once.
+            while f.space.waiting.len() < 300 {
+                f.space.push(0, b"x");
+            }
+            // Asking without sending earns nothing.
+            let number = f.number;
+            let _ = f.packet(0);
+            f.number = number;
+            let packet = f.packet(1200);
+            f.acked(&packet);
+            begun.push(packet.sent.len() as u64);
+        }
+        let most = begun.windows(1024).map(|packets| packets.iter().sum::<u64>()).max().unwrap();
+        assert!(most <= 2 * SEQUENCE_WINDOW, "{most}");
+        assert!(begun[..60].iter().sum::<u64>() > 10_000);
     }
 }

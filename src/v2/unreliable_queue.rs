@@ -112,7 +112,7 @@ mod tests {
             let mut buffer = vec![0; size];
             let mut writer = FrameWriter::new(&mut buffer);
             let mut sent = Vec::new();
-            queue.fill(0, &mut Filling { writer: &mut writer, sent: &mut sent, first: true });
+            queue.fill(0, &mut Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true });
             assert!(sent.is_empty());
             let length = writer.finish();
             assert!(length > 0);

@@ -163,7 +163,7 @@ impl Connection {
         }
         self.due.blocked = false;
 
-        let mut filling = Filling { writer, sent, first: true };
+        let mut filling = Filling { writer, number: self.loss.sent.next_number(), sent, first: true };
         self.outbox.fill(&mut filling, occasion == Occasion::Message);
         let writer = filling.writer;
 
