@@ -73,7 +73,7 @@ impl Port {
             match self.socket.receive(inbound) {
                 Received::Empty => return false,
                 Received::Error => seen += 1,
-                Received::Datagrams => {
+                Received::Datagrams { drained } => {
                     for datagram in inbound.datagrams() {
                         seen += 1;
                         // It came since the last update, whatever the clocks of kernel and program say.
@@ -86,6 +86,9 @@ impl Port {
                                 format_args!("dropped {size} bytes from {from}: {reason}"),
                             );
                         }
+                    }
+                    if drained {
+                        return false;
                     }
                 }
             }

@@ -81,9 +81,11 @@ pub(crate) fn failure(text: impl fmt::Display) -> cn_result_t {
     cn_result_t { code: FAILURE, details }
 }
 
-/// The result of a call in which the library itself went wrong.
-pub(crate) fn internal_failure() -> cn_result_t {
-    failure("An internal error of the library; the handle can't be used any more. Please report it.")
+/// The result of a call in which the library itself went wrong. It is at hand in every call, so it costs
+/// nothing.
+pub(crate) const fn internal_failure() -> cn_result_t {
+    let text = c"An internal error of the library; the handle can't be used any more. Please report it.";
+    cn_result_t { code: FAILURE, details: text.as_ptr() }
 }
 
 /// True if `result` is a failure.

@@ -98,7 +98,7 @@ impl Socket {
             };
         }
         inbound.count = count as usize;
-        if count == 0 { Received::Empty } else { Received::Datagrams }
+        if count == 0 { Received::Empty } else { Received::Datagrams { drained: inbound.count < BATCH } }
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {

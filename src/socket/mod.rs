@@ -80,8 +80,11 @@ impl Socket {
 /// What reading a socket gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// Datagrams; more may wait.
-    Datagrams,
+    /// Datagrams; `drained` if nothing waited behind them.
+    Datagrams {
+        /// True if another call is not worth its time.
+        drained: bool,
+    },
     /// An error that concerns one datagram, such as an ICMP message: read on.
     Error,
     /// Nothing waits.
@@ -288,7 +291,7 @@ mod tests {
         }
         let mut inbound = Inbound::default();
         let mut sizes = Vec::new();
-        while one.receive(&mut inbound) == Received::Datagrams {
+        while let Received::Datagrams { .. } = one.receive(&mut inbound) {
             sizes.extend(inbound.datagrams().map(|datagram| datagram.bytes.map(|bytes| bytes.len())));
         }
         assert_eq!(sizes.len(), BATCH + 5);

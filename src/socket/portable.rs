@@ -21,6 +21,7 @@ impl Socket {
     }
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
+        let mut drained = false;
         let places = inbound.infos.iter_mut().zip(inbound.bytes.iter_mut());
         for (info, bytes) in places {
             let size = match self.socket.recv_from(bytes) {
@@ -28,7 +29,10 @@ impl Socket {
                     info.path = Path { remote: endpoint::canonical(from), local: None };
                     size
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    drained = true;
+                    break;
+                }
                 // An error of one datagram, such as Windows' WSAECONNRESET after an ICMP message or
                 // WSAEMSGSIZE: what was read so far is handed over, the rest is read by the next call.
                 Err(_) if inbound.count == 0 => return Received::Error,
@@ -42,7 +46,7 @@ impl Socket {
             };
             inbound.count += 1;
         }
-        if inbound.count == 0 { Received::Empty } else { Received::Datagrams }
+        if inbound.count == 0 { Received::Empty } else { Received::Datagrams { drained } }
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {

@@ -57,10 +57,10 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let now = context.tick.now;
-        let probe_timeout = self.probe_timeout(context);
         if scope == Scope::Everything
             && let Some((probe, path)) = self.path.due_old_probe(now)
         {
+            let probe_timeout = self.probe_timeout(context);
             self.path.on_probe_sent(true, now, probe_timeout);
             let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
             return Some(Transmit { path, size });
