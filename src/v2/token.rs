@@ -39,11 +39,7 @@ pub struct TokenSecret {
 }
 
 /// Makes a token packet. `nonce` must be random; `request` was checked to fit.
-pub(crate) fn seal(
-    key: &TokenKey,
-    request: &TokenRequest<'_>,
-    nonce: [u8; XNONCE_SIZE],
-) -> [u8; PACKET_SIZE] {
+pub fn seal(key: &TokenKey, request: &TokenRequest<'_>, nonce: [u8; XNONCE_SIZE]) -> [u8; PACKET_SIZE] {
     let mut public = [0; PUBLIC_SIZE];
     token::write_public(&mut Writer::new(&mut public), Version::V2, request);
 
