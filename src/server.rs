@@ -43,6 +43,9 @@ use std::time::Duration;
 /// The time a client that was let in has to be heard, at least and at most.
 const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
+/// Replies that wait for the network. Further requests get none, and are repeated.
+pub const MAX_REPLIES: usize = 4096;
+
 /// How a server is set up.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -100,6 +103,13 @@ struct Client {
     active: bool,
 }
 
+/// A connection that ended, whose peer may not have heard.
+struct Closed {
+    connection: Box<Connection>,
+    /// True while it is in the list of those with something to say.
+    active: bool,
+}
+
 /// A server without a socket.
 pub struct Server {
     context: Context,
@@ -117,7 +127,7 @@ pub struct Server {
     /// Replies to addresses that have not proven themselves.
     replies: VecDeque<(Path, Reply)>,
     /// Closed connections whose peers may not have heard, by connection id, oldest first.
-    closed: KeyedMap<u32, Box<Connection>>,
+    closed: KeyedMap<u32, Closed>,
     closed_order: VecDeque<u32>,
     /// Of these, the ones with something to say.
     closed_active: VecDeque<u32>,
@@ -231,8 +241,8 @@ impl Server {
         let id = packet::connection_id(bytes).ok_or(DropReason::Size)?;
         let Some(index) = self.slots.find(id) else {
             let closed = self.closed.get_mut(&id).ok_or(DropReason::UnknownConnection)?;
-            let result = closed.handle_packet(&mut self.context, arrival, bytes);
-            if result == Err(DropReason::Ended) {
+            let result = closed.connection.handle_packet(&mut self.context, arrival, bytes);
+            if result == Err(DropReason::Ended) && !std::mem::replace(&mut closed.active, true) {
                 self.closed_active.push_back(id);
             }
             return result;
@@ -269,7 +279,7 @@ impl Server {
         }
         self.grant_loans();
         while let Some(&id) = self.closed_order.front() {
-            if self.closed.get(&id).is_some_and(|closed| !closed.is_over(now)) {
+            if self.closed.get(&id).is_some_and(|closed| !closed.connection.is_over(now)) {
                 break;
             }
             self.forget_closed();
@@ -282,7 +292,7 @@ impl Server {
         let waiting =
             !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
         let closed = self.closed_order.front().and_then(|id| self.closed.get(id));
-        let over = closed.and_then(|closed| closed.poll_timeout(&self.context));
+        let over = closed.and_then(|closed| closed.connection.poll_timeout(&self.context));
         if waiting { Some(now) } else { [self.timers.next(), over].into_iter().flatten().min() }
     }
 
@@ -325,7 +335,7 @@ impl Server {
         if self.closed_order.len() >= self.slots.capacity() {
             self.forget_closed();
         }
-        self.closed.insert(id, Box::new(client.connection));
+        self.closed.insert(id, Closed { connection: Box::new(client.connection), active: true });
         self.closed_order.push_back(id);
         self.closed_active.push_back(id);
     }
@@ -355,11 +365,13 @@ impl Server {
             }
         }
         while let Some(&id) = self.closed_active.front() {
-            let closed = self.closed.get_mut(&id);
-            let transmit = closed
-                .and_then(|closed| closed.poll_transmit(&mut self.context, Scope::Everything, buffer));
-            if transmit.is_some() {
-                return transmit;
+            if let Some(closed) = self.closed.get_mut(&id) {
+                let transmit =
+                    closed.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
+                if transmit.is_some() {
+                    return transmit;
+                }
+                closed.active = false;
             }
             self.closed_active.pop_front();
         }

@@ -1,10 +1,10 @@
 //! Who is let in (PROTOCOL section 5): requests are judged without keeping anything; a response that
 //! shows the cookie and the token's keys gets a slot.
 
-use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server};
+use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;
-use crate::v2::admission::OpenToken;
+use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::connection::{Arrival, Connection};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{DenyReason, Request, Response};
@@ -52,7 +52,13 @@ impl Server {
 
     fn deny(&mut self, token: &OpenToken<'_>, arrival: &Arrival, reason: DenyReason) {
         let reply = self.admission.deny(token, arrival.path.remote, reason);
-        self.replies.push_back((arrival.path, reply));
+        self.reply(arrival, reply);
+    }
+
+    fn reply(&mut self, arrival: &Arrival, reply: Reply) {
+        if self.replies.len() < MAX_REPLIES {
+            self.replies.push_back((arrival.path, reply));
+        }
     }
 
     pub(super) fn handle_request(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
@@ -76,7 +82,7 @@ impl Server {
             }
         }
         let reply = self.admission.challenge(&token, arrival.path.remote);
-        self.replies.push_back((arrival.path, reply));
+        self.reply(arrival, reply);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use cute_net::client::ClientState::Connected;
 use cute_net::crypto::random::Generator;
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::{self, *};
+use cute_net::server::MAX_REPLIES;
 use cute_net::token::{ConnectToken, PACKET_SIZE, TOKEN_SIZE};
 use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
 use cute_net::v2::frame::{Accept, Fragment, Frame, Frames};
@@ -409,4 +410,25 @@ fn a_token_with_one_key_for_both_directions_is_safe() {
     world.run(ms(500));
     assert_eq!(received, (world.servers[0].received.len(), world.clients[0].received.len()));
     assert_eq!(world.state(client), Connected);
+}
+
+#[test]
+fn requests_beyond_what_the_network_takes_cost_no_memory() {
+    let mut world = World::connected(31, 1);
+    let token = world.token(7);
+    let token = ConnectToken::read(&token, APPLICATION, 0).unwrap();
+    let mut request = [0; 1200];
+    let mut attempt = Attempt::new([7; 16], SEND_INTERVAL);
+    let size = attempt
+        .poll_transmit(world.now, &AssociatedPrefix::new(APPLICATION), &token.packet, &mut request)
+        .unwrap();
+    let to = world.servers[0].address;
+    for number in 0..2 * MAX_REPLIES {
+        let from = SocketAddr::from(([10, 9, (number >> 8) as u8, number as u8], 9));
+        world.deliver(&Datagram { from, to, bytes: request[..size].to_vec() }).unwrap();
+    }
+    world.recording = Some(Vec::new());
+    world.flush_server(0);
+    assert_eq!(world.recording.take().unwrap().len(), MAX_REPLIES);
+    Victim::check(&mut world);
 }
