@@ -37,6 +37,9 @@ impl Delivery {
     }
 }
 
+/// What a message costs of credit, of queues and of memory, besides its bytes.
+pub const MESSAGE_COST: usize = 64;
+
 /// A message that arrived whole.
 #[derive(Debug)]
 pub struct Message {
@@ -92,6 +95,11 @@ impl Message {
     /// The number of bytes the peer sent.
     pub fn len(&self) -> usize {
         self.payload().len()
+    }
+
+    /// What it costs while it waits for the program.
+    pub fn cost(&self) -> usize {
+        self.len() + MESSAGE_COST
     }
 
     /// True for a message without bytes, which only message channels carry.

@@ -41,6 +41,12 @@ impl RangeSet {
         range.is_empty() || self.ranges.get(at).is_some_and(|known| known.start <= range.start)
     }
 
+    /// The ranges that have numbers in common with `range`.
+    pub fn overlapping(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let from = self.ranges.partition_point(|known| known.end <= range.start);
+        self.ranges.iter().skip(from).take_while(move |known| known.start < range.end).cloned()
+    }
+
     /// Adds the numbers of `range`; true if at least one of them was new.
     pub fn insert(&mut self, range: Range<u64>) -> bool {
         if self.covers(range.clone()) {
@@ -129,6 +135,8 @@ mod tests {
             }
             for number in 0..80 {
                 prop_assert_eq!(set.covers(number..number + 1), model.contains(&number));
+                let found = set.overlapping(number..number + 7).flatten().any(|held| held >= number && held < number + 7);
+                prop_assert_eq!(found, model.range(number..number + 7).next().is_some());
             }
         }
     }

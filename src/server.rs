@@ -175,7 +175,7 @@ impl Server {
             closed,
             closed_order: VecDeque::new(),
             closed_active: VecDeque::new(),
-            events: EventQueue::default(),
+            events: EventQueue::new(Lending::left_behind(config.memory)),
             lending,
             counters: DropCounters::default(),
             running: true,

@@ -13,6 +13,12 @@ use std::time::Duration;
 /// Responses under different cookies that one connection may be moved by before its client is heard.
 const MAX_COOKIES: usize = 4;
 
+/// A timeout as ACCEPT tells it: rounded up, because 0 is never.
+fn whole_seconds(timeout: Duration) -> u32 {
+    let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
+}
+
 /// What a server thinks of a token that opened.
 enum Verdict {
     /// It may make a connection.
@@ -138,7 +144,7 @@ impl Server {
                     client_index: index,
                     client_id: token.secret.client_id,
                     max_clients: self.slots.capacity() as u32,
-                    connection_timeout: self.setup.timeout.map_or(0, |timeout| timeout.as_secs() as u32),
+                    connection_timeout: self.setup.timeout.map_or(0, whole_seconds),
                     incoming_rate: 0,
                 };
                 let connection = Connection::new_server(

@@ -38,10 +38,6 @@ pub enum Event {
     },
 }
 
-/// Channel messages of gone clients are kept for this many of them: programs that use no channels
-/// never take them.
-const DEPARTED_KEPT: usize = 64;
-
 /// News an empty queue may keep room for.
 const IDLE_CAPACITY: usize = 16;
 
@@ -62,6 +58,9 @@ pub struct EventQueue {
     channels: ReadySlots,
     /// Channel messages of clients that are gone.
     departed: VecDeque<(u32, Ready)>,
+    /// Bytes that clients left behind, and how many are kept: a program may never take some of them.
+    left: usize,
+    left_most: usize,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +88,11 @@ impl ReadySlots {
 }
 
 impl EventQueue {
+    /// Keeps at most `left_most` bytes that clients left behind, those of the last one always.
+    pub fn new(left_most: usize) -> EventQueue {
+        EventQueue { left_most, ..EventQueue::default() }
+    }
+
     /// An update begins: what the program caused since the last one becomes news.
     pub fn begin_update(&mut self) {
         self.news.extend(self.held.drain(..));
@@ -116,14 +120,33 @@ impl EventQueue {
         self.packets.set.remove(index);
         self.channels.set.remove(index);
         let (left, channel_messages) = inbox.into_ready();
+        let more = left.cost() + channel_messages.cost();
+        while self.left > 0 && self.left + more > self.left_most {
+            self.drop_oldest_left();
+        }
+        self.left += more;
         if !channel_messages.is_empty() {
-            if self.departed.len() >= DEPARTED_KEPT {
-                self.departed.pop_front();
-            }
             self.departed.push_back((index, channel_messages));
         }
         let news = News::Disconnected { index, reason, left };
         if by_program { self.held.push(news) } else { self.news.push_back(news) }
+    }
+
+    /// Drops what the first of the gone clients left: channel messages first, which programs without
+    /// channels never take.
+    fn drop_oldest_left(&mut self) {
+        if let Some((_, ready)) = self.departed.pop_front() {
+            self.left -= ready.cost();
+            return;
+        }
+        let news = self.news.iter_mut().chain(&mut self.held);
+        let left = news.filter_map(|news| match news {
+            News::Disconnected { left, .. } => Some(left),
+            News::Connected { .. } => None,
+        });
+        for left in left.filter(|left| !left.is_empty()).take(1) {
+            self.left -= std::mem::take(left).cost();
+        }
     }
 
     /// Notes that a client may have messages to take.
@@ -141,7 +164,9 @@ impl EventQueue {
         match self.news.front_mut() {
             Some(News::Disconnected { index, left, .. }) if !left.is_empty() => {
                 let index = *index;
-                left.pop().map(|message| Event::Message { index, message })
+                let message = left.pop()?;
+                self.left -= message.cost();
+                Some(Event::Message { index, message })
             }
             Some(_) => self.news.pop_front().map(|news| match news {
                 News::Connected { index, client_id, address } => {
@@ -159,16 +184,19 @@ impl EventQueue {
 
     /// What a client had sent that the program has just sent away; the news of it waits, this need not.
     fn pop_held(&mut self) -> Option<(u32, Message)> {
-        self.held.iter_mut().find_map(|news| match news {
+        let (index, message) = self.held.iter_mut().find_map(|news| match news {
             News::Disconnected { index, left, .. } => left.pop().map(|message| (*index, message)),
             News::Connected { .. } => None,
-        })
+        })?;
+        self.left -= message.cost();
+        Some((index, message))
     }
 
     /// The next channel message.
     pub fn pop_channel_message(&mut self, slots: &mut Slots) -> Option<(u32, Message)> {
         while let Some((index, ready)) = self.departed.front_mut() {
             if let Some(message) = ready.pop() {
+                self.left -= message.cost();
                 return Some((*index, message));
             }
             self.departed.pop_front();

@@ -4,6 +4,7 @@
 
 use super::Server;
 use crate::reason::DisconnectReason;
+use crate::time::Instant;
 use crate::v2::inbox::InboxBudget;
 use crate::v2::send_space::SendCredit;
 use std::collections::VecDeque;
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 /// Memory for what all clients send, unless set.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
-/// A loan whose client sends nothing for this long is ended, with its connection, if another waits.
+/// A client that borrows and sends nothing new for this long is sent away if another waits;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// so is one that takes longer, for all it borrowed, than this many bytes a second.
+const SLOWEST: u64 = 64 << 10;
 
 /// Who borrows and who waits.
 #[derive(Debug, Default)]
@@ -21,26 +24,40 @@ pub struct Lending {
     pool: u64,
     /// What each client may send without borrowing.
     allowance: u64,
-    borrowers: Vec<u32>,
+    borrowers: Vec<Loan>,
     waiting: VecDeque<u32>,
 }
 
+/// What a client borrows.
+#[derive(Clone, Copy, Debug)]
+struct Loan {
+    index: u32,
+    since: Instant,
+    /// When all of it must have been used.
+    due: Instant,
+}
+
 impl Lending {
-    /// Divides `memory` bytes for `max_clients`: half for allowances, a quarter for unreliable
-    /// messages, a quarter to lend.
+    /// Divides `memory` bytes for `max_clients`: three eighths for allowances, a quarter for unreliable
+    /// messages, a quarter to lend; an eighth is for what [clients leave behind](Lending::left_behind).
     pub fn new(memory: u64, max_clients: usize) -> (Lending, InboxBudget) {
         let clients = max_clients.max(1) as u64;
         let most = InboxBudget::DEFAULT;
-        let reliable = (memory / 2 / clients).clamp(SendCredit::INITIAL, most.reliable);
+        let reliable = (memory * 3 / 8 / clients).clamp(SendCredit::INITIAL, most.reliable);
         let unreliable = (memory / 4 / clients).clamp(SendCredit::INITIAL, most.unreliable as u64);
         let pool = (memory / 4).max(most.reliable);
         let lending = Lending { pool, allowance: reliable, ..Lending::default() };
         (lending, InboxBudget { reliable, unreliable: unreliable as usize })
     }
 
+    /// Bytes of `memory` for what clients that are gone had sent.
+    pub fn left_behind(memory: u64) -> usize {
+        usize::try_from(memory / 8).unwrap_or(usize::MAX)
+    }
+
     /// Forgets a client that is gone.
     pub fn on_disconnected(&mut self, index: u32) {
-        self.borrowers.retain(|&borrower| borrower != index);
+        self.borrowers.retain(|loan| loan.index != index);
         self.waiting.retain(|&waiting| waiting != index);
     }
 }
@@ -64,16 +81,17 @@ impl Server {
                 continue;
             };
             if self.lent() + wanted > self.lending.pool {
-                self.end_idle_loans();
+                self.end_overdue_loans();
                 return;
             }
             if let Some(client) = self.slots.get_mut(index) {
                 client.connection.inbox().credit.lend();
             }
             self.lending.waiting.pop_front();
-            if !self.lending.borrowers.contains(&index) {
-                self.lending.borrowers.push(index);
-            }
+            self.lending.borrowers.retain(|loan| loan.index != index);
+            let since = self.context.tick.now;
+            let due = since + PATIENCE + Duration::from_secs(wanted / SLOWEST);
+            self.lending.borrowers.push(Loan { index, since, due });
             self.activate(index);
         }
     }
@@ -83,8 +101,9 @@ impl Server {
         let Server { slots, lending, .. } = self;
         let allowance = lending.allowance;
         let mut lent = 0;
-        lending.borrowers.retain(|&borrower| {
-            let reserved = slots.get_mut(borrower).map_or(0, |c| c.connection.inbox().credit.reserved());
+        lending.borrowers.retain(|loan| {
+            let client = slots.get_mut(loan.index);
+            let reserved = client.map_or(0, |client| client.connection.inbox().credit.reserved());
             let borrowed = reserved.saturating_sub(allowance);
             lent += borrowed;
             borrowed > 0
@@ -92,12 +111,15 @@ impl Server {
         lent
     }
 
-    /// Somebody waits and the pool is empty: whoever borrowed and sends nothing has to go.
-    fn end_idle_loans(&mut self) {
+    /// Somebody waits and the pool is empty: whoever borrowed and does not send it has to go. What waits
+    /// for the program is not the client's fault.
+    fn end_overdue_loans(&mut self) {
         let now = self.context.tick.now;
-        for index in self.lending.borrowers.clone() {
-            let heard = self.slots.get_mut(index).map(|client| client.connection.inbox().reliable_at());
-            if heard.is_some_and(|at| at + PATIENCE <= now) {
+        for Loan { index, since, due } in self.lending.borrowers.clone() {
+            let Some(client) = self.slots.get_mut(index) else { continue };
+            let inbox = client.connection.inbox();
+            let idle = inbox.progress_at().max(since) + PATIENCE <= now;
+            if inbox.credit.owed() > 0 && (idle || due <= now) {
                 self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false);
             }
         }

@@ -40,6 +40,8 @@ const SKIP_ONE_IN: u64 = 256;
 const CLOSE_COPIES: u8 = 3;
 /// Probe timeouts for which a CLOSE is said again to a peer that did not hear it.
 const CLOSE_PATIENCE: u32 = 3;
+/// Probes that are echoed at once: one for each address a peer may think this end is at.
+const ECHOES: usize = 2;
 /// Packets with reliable data that may be on the way however full the window is.
 const LEAST_IN_FLIGHT: usize = 4;
 
@@ -149,7 +151,8 @@ struct Due {
     accept: bool,
     credit: bool,
     blocked: bool,
-    echo: Option<ProbeBytes>,
+    /// Probes to echo, at most [`ECHOES`].
+    echoes: Vec<ProbeBytes>,
     /// A probe timeout passed: this many packets may go even where the window is full, and at least one
     /// must.
     probes: usize,

@@ -5,7 +5,6 @@
 use super::frame::{CHANNELS, MessageFrame};
 use super::receive_credit::ReceiveCredit;
 use super::receive_space::{ReceiveSpace, Violation};
-use super::send_space::MESSAGE_COST;
 use super::unreliable_assemblies::UnreliableAssemblies;
 use crate::message::{Delivery, Message, MessageInfo};
 use crate::time::Instant;
@@ -56,6 +55,11 @@ impl Ready {
         self.reliable.pop_front().or_else(|| self.unreliable.pop_front())
     }
 
+    /// What the messages cost together.
+    pub fn cost(&self) -> usize {
+        self.reliable.iter().chain(&self.unreliable).map(Message::cost).sum()
+    }
+
     /// True if nothing is ready.
     pub fn is_empty(&self) -> bool {
         self.reliable.is_empty() && self.unreliable.is_empty()
@@ -70,8 +74,8 @@ pub struct Inbox {
     channel_messages: Ready,
     /// What the peer may send reliably.
     pub credit: ReceiveCredit,
-    /// When bytes of a reliable message last came.
-    reliable_at: Instant,
+    /// When new bytes of a reliable message last came.
+    progress_at: Instant,
     unreliable_budget: usize,
     /// Cost of the unreliable messages that are ready.
     unreliable_ready: usize,
@@ -105,7 +109,7 @@ impl Inbox {
             packets: Ready::default(),
             channel_messages: Ready::default(),
             credit: ReceiveCredit::new(budget.reliable),
-            reliable_at: Instant::ZERO,
+            progress_at: Instant::ZERO,
             unreliable_budget: budget.unreliable,
             unreliable_ready: 0,
         }
@@ -124,23 +128,26 @@ impl Inbox {
         let channel = slot.get_or_insert_default();
         let ready = if frame.channel == 0 { &mut self.packets } else { &mut self.channel_messages };
         let deliver = |message| ready.reliable.push_back(message);
-        if frame.delivery.is_reliable() {
-            self.reliable_at = now;
-        }
-        match frame.delivery {
-            Delivery::ReliableOrdered => channel.ordered.receive(frame, &mut self.credit, deliver),
-            Delivery::ReliableUnordered => channel.unordered.receive(frame, &mut self.credit, deliver),
+        let new = match frame.delivery {
+            Delivery::ReliableOrdered => channel.ordered.receive(frame, &mut self.credit, deliver)?,
+            Delivery::ReliableUnordered => {
+                channel.unordered.receive(frame, &mut self.credit, deliver)?
+            }
             Delivery::Unreliable | Delivery::UnreliableSequenced => {
                 if let Some(message) =
                     channel.receive_unreliable(frame, place, now, self.unreliable_budget)?
                 {
-                    self.unreliable_ready += cost(&message);
+                    self.unreliable_ready += message.cost();
                     ready.unreliable.push_back(message);
                 }
                 self.keep_budget();
-                Ok(())
+                false
             }
+        };
+        if new {
+            self.progress_at = now;
         }
+        Ok(())
     }
 
     /// Drops the oldest unreliable data until the budget holds: first what the program did not take,
@@ -154,7 +161,7 @@ impl Inbox {
             }
             let queues = [&mut self.packets.unreliable, &mut self.channel_messages.unreliable];
             if let Some(message) = queues.into_iter().find_map(VecDeque::pop_front) {
-                self.unreliable_ready = self.unreliable_ready.saturating_sub(cost(&message));
+                self.unreliable_ready = self.unreliable_ready.saturating_sub(message.cost());
                 continue;
             }
             let assemblies = self.channels.iter_mut().flatten().map(|channel| &mut channel.assemblies);
@@ -171,7 +178,7 @@ impl Inbox {
         if message.info().reliable {
             self.credit.consume(message.len());
         } else {
-            self.unreliable_ready = self.unreliable_ready.saturating_sub(cost(&message));
+            self.unreliable_ready = self.unreliable_ready.saturating_sub(message.cost());
         }
         Some(message)
     }
@@ -205,6 +212,11 @@ impl Inbox {
         (self.packets, self.channel_messages)
     }
 
+    /// When new bytes of a reliable message last came.
+    pub fn progress_at(&self) -> Instant {
+        self.progress_at
+    }
+
     /// Gives up unreliable messages that will not become whole.
     pub fn handle_timeout(&mut self, now: Instant) {
         for channel in self.channels.iter_mut().flatten() {
@@ -216,16 +228,6 @@ impl Inbox {
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.channels.iter().flatten().filter_map(|channel| channel.assemblies.poll_timeout()).min()
     }
-
-    /// When bytes of a reliable message last came.
-    pub fn reliable_at(&self) -> Instant {
-        self.reliable_at
-    }
-}
-
-/// What a message that waits for the program costs.
-fn cost(message: &Message) -> usize {
-    message.len() + MESSAGE_COST
 }
 
 impl ReceiveChannel {
@@ -264,6 +266,7 @@ impl ReceiveChannel {
 mod tests {
     use super::super::frame::Fragment;
     use super::*;
+    use crate::message::MESSAGE_COST;
 
     fn frame(channel: u8, delivery: Delivery, sequence: u16, bytes: &[u8]) -> MessageFrame<'_> {
         let id = (channel > 0).then_some(u32::from(sequence));

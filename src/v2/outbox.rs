@@ -2,10 +2,10 @@
 //! order, the budget they share and the credit of the peer.
 
 use super::frame::CHANNELS;
-use super::send_space::{Fill, Filling, MESSAGE_COST, SendCredit, SendSpace};
+use super::send_space::{Fill, Filling, SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
-use crate::message::Delivery;
+use crate::message::{Delivery, MESSAGE_COST};
 use std::fmt;
 
 /// The largest message (`CN_TRANSPORT_MAX_SIZE_SINGLE_SEND` of the original).
@@ -182,14 +182,16 @@ impl Outbox {
         if !reliable {
             return;
         }
+        // Later channels must not take the credit an earlier one waits for; what they have begun goes on,
+        // or the peer could never finish it and grant more.
+        let mut may_begin = true;
         for channel in self.channels.iter_mut().flatten() {
             for space in [&mut channel.ordered, &mut channel.unordered] {
-                match space.fill(packet, &mut self.credit) {
-                    Fill::Full => return,
-                    // Later channels must not take the credit an earlier one waits for.
-                    Fill::Held if self.credit.blocked_at.is_some() => return,
-                    Fill::Everything | Fill::Held => {}
+                let credit = may_begin.then_some(&mut self.credit);
+                if space.fill(packet, credit) == Fill::Full {
+                    return;
                 }
+                may_begin = self.credit.blocked_at.is_none();
             }
         }
     }

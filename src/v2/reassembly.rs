@@ -1,8 +1,16 @@
 //! A message put together from its fragments. Memory follows the bytes that came, never the total a
 //! peer claims; one bit for each 32 bytes says which did, and bytes already held win.
+//!
+//! The total of a reliable message was paid for with credit, so its fragments go where they belong. That
+//! of an unreliable one was not: a fragment far ahead of what came waits until more did, or one small
+//! fragment at the end of a large message after another would have all the memory before it cleared.
 
 use super::frame::FRAGMENT_UNIT;
-use crate::message::{Message, MessageInfo};
+use crate::message::{MESSAGE_COST, Message, MessageInfo};
+use std::collections::BTreeMap;
+
+/// A fragment of an unreliable message waits if it ends further than this and twice the bytes that came.
+const LEAD: usize = 4096;
 
 /// A message of which some fragments came.
 #[derive(Debug)]
@@ -14,22 +22,38 @@ pub struct Assembly {
     /// One bit for each unit of [`FRAGMENT_UNIT`] bytes.
     came: Vec<u64>,
     units_missing: u32,
+    /// How far fragments may reach now.
+    reach: usize,
+    /// Fragments beyond that, by their offsets.
+    ahead: BTreeMap<u32, Box<[u8]>>,
+    ahead_cost: usize,
 }
 
 /// What a fragment did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// Every byte of it was held already, or more are missing.
-    Incomplete,
+    /// Every byte of it was held already.
+    Nothing,
+    /// Some bytes were new, and more are missing.
+    Part,
     /// The message is whole.
     Complete,
 }
 
 impl Assembly {
     /// Starts a message of `total` bytes.
-    pub fn new(total: u32) -> Assembly {
+    pub fn new(total: u32, reliable: bool) -> Assembly {
         let units_missing = total.div_ceil(FRAGMENT_UNIT as u32);
-        Assembly { total, id: 0, buffer: Vec::new(), came: Vec::new(), units_missing }
+        Assembly {
+            total,
+            id: 0,
+            buffer: Vec::new(),
+            came: Vec::new(),
+            units_missing,
+            reach: if reliable { total as usize } else { LEAD },
+            ahead: BTreeMap::new(),
+            ahead_cost: 0,
+        }
     }
 
     /// Bytes of the whole message.
@@ -39,7 +63,7 @@ impl Assembly {
 
     /// Bytes of memory held.
     pub fn held(&self) -> usize {
-        self.buffer.capacity() + self.came.capacity() * 8 + size_of::<Assembly>()
+        self.buffer.capacity() + self.came.capacity() * 8 + self.ahead_cost + size_of::<Assembly>()
     }
 
     /// Takes in a fragment. `decode` has checked that it lies within the total and has whole units;
@@ -47,12 +71,37 @@ impl Assembly {
     pub fn add(&mut self, offset: u32, bytes: &[u8], id: Option<u32>) -> Added {
         let offset = offset as usize;
         let Some(end) = offset.checked_add(bytes.len()).filter(|&end| end <= self.total as usize) else {
-            return Added::Incomplete;
+            return Added::Nothing;
         };
-        self.reserve(end);
+        let missing = (self.units_missing, self.ahead_cost);
         if let Some(id) = id {
             self.id = id;
         }
+        self.reach = self.reach.saturating_add(2 * bytes.len());
+        if end > self.reach {
+            let cost = bytes.len() + MESSAGE_COST;
+            let replaced = self.ahead.insert(offset as u32, bytes.into());
+            self.ahead_cost += cost - replaced.map_or(0, |bytes| bytes.len() + MESSAGE_COST);
+        } else {
+            self.place(offset, end, bytes);
+        }
+        while let Some(entry) = self.ahead.first_entry()
+            && *entry.key() as usize + entry.get().len() <= self.reach
+        {
+            let (offset, bytes) = entry.remove_entry();
+            self.ahead_cost -= bytes.len() + MESSAGE_COST;
+            self.place(offset as usize, offset as usize + bytes.len(), &bytes);
+        }
+        match self.units_missing {
+            0 => Added::Complete,
+            _ if missing == (self.units_missing, self.ahead_cost) => Added::Nothing,
+            _ => Added::Part,
+        }
+    }
+
+    /// Puts bytes where they belong.
+    fn place(&mut self, offset: usize, end: usize, bytes: &[u8]) {
+        self.reserve(end);
         for (at, unit) in (offset..).step_by(FRAGMENT_UNIT).zip(bytes.chunks(FRAGMENT_UNIT)) {
             let (word, bit) = (at / FRAGMENT_UNIT / 64, at / FRAGMENT_UNIT % 64);
             let Some(word) = self.came.get_mut(word) else { continue };
@@ -66,7 +115,6 @@ impl Assembly {
                 self.units_missing -= 1;
             }
         }
-        if self.units_missing == 0 { Added::Complete } else { Added::Incomplete }
     }
 
     /// Makes room up to byte `end` of the message: at most twice what fragments reached, so that
@@ -100,16 +148,19 @@ mod tests {
 
     #[test]
     fn memory_follows_what_came_and_not_what_is_claimed() {
-        let mut assembly = Assembly::new(20 << 20);
-        assembly.add(0, &[1; 1152], None);
-        assert!(assembly.held() < 4096, "{}", assembly.held());
+        for (offset, reliable) in [(0, true), (0, false), ((20 << 20) - 1152, false)] {
+            let mut assembly = Assembly::new(20 << 20, reliable);
+            assembly.add(offset, &[1; 1152], None);
+            assert!(assembly.held() < 4096, "{}", assembly.held());
+        }
     }
 
     #[test]
     fn bytes_already_held_win() {
-        let mut assembly = Assembly::new(100);
-        assert_eq!(assembly.add(0, &[1; 64], Some(5)), Added::Incomplete);
-        assert_eq!(assembly.add(32, &[2; 64], None), Added::Incomplete);
+        let mut assembly = Assembly::new(100, true);
+        assert_eq!(assembly.add(0, &[1; 64], Some(5)), Added::Part);
+        assert_eq!(assembly.add(32, &[2; 32], None), Added::Nothing);
+        assert_eq!(assembly.add(32, &[2; 64], None), Added::Part);
         assert_eq!(assembly.add(96, &[3; 4], None), Added::Complete);
         let message = assembly.finish(2, true);
         assert_eq!(message.info(), MessageInfo { channel: 2, reliable: true, id: 5 });
@@ -121,17 +172,17 @@ mod tests {
 
     #[test]
     fn what_lies_outside_changes_nothing() {
-        let mut assembly = Assembly::new(64);
-        assert_eq!(assembly.add(64, &[1; 32], None), Added::Incomplete);
-        assert_eq!(assembly.add(u32::MAX - 31, &[1; 32], None), Added::Incomplete);
+        let mut assembly = Assembly::new(64, true);
+        assert_eq!(assembly.add(64, &[1; 32], None), Added::Nothing);
+        assert_eq!(assembly.add(u32::MAX - 31, &[1; 32], None), Added::Nothing);
         assert_eq!(assembly.units_missing, 2);
     }
 
     proptest! {
         #[test]
         fn any_cut_in_any_order_gives_the_message(
-            total in 1usize..5000,
-            cuts in prop::collection::vec(1usize..20, 1..40),
+            total in 1usize..30_000,
+            cuts in prop::collection::vec(1usize..36, 1..40),
             order in any::<u64>(),
         ) {
             let message: Vec<u8> = (0..total).map(|at| (at * 7 + at / 256) as u8).collect();
@@ -148,8 +199,8 @@ mod tests {
             // A cheap shuffle, then everything twice.
             let key = |at: &(usize, usize)| (at.0 as u64 ^ order).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             fragments.sort_by_key(key);
-            let mut assembly = Assembly::new(total as u32);
-            let mut result = Added::Incomplete;
+            let mut assembly = Assembly::new(total as u32, order % 2 == 0);
+            let mut result = Added::Nothing;
             for (start, end) in fragments.iter().chain(&fragments) {
                 result = assembly.add(*start as u32, &message[*start..*end], None);
             }

@@ -2,8 +2,10 @@
 //! memory, granted ahead. A message is begun only if it fits whole, so everything begun can finish,
 //! and a receiver never has to refuse what it let begin.
 
+use super::outbox::MAX_MESSAGE_SIZE;
 use super::receive_space::Violation;
-use super::send_space::{MESSAGE_COST, SendCredit};
+use super::send_space::SendCredit;
+use crate::message::MESSAGE_COST;
 
 /// Credit granted to the peer, and what became of it.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,8 @@ pub struct ReceiveCredit {
     lent: u64,
     /// Total of the messages begun since the start, as far as seen.
     begun: u64,
+    /// Total of the messages that came whole since the start.
+    completed: u64,
     /// Total of the messages the program took since the start.
     consumed: u64,
     /// The total that the peer waits for.
@@ -31,6 +35,7 @@ impl ReceiveCredit {
             granted: SendCredit::INITIAL,
             lent: 0,
             begun: 0,
+            completed: 0,
             consumed: 0,
             wanted: 0,
         }
@@ -44,6 +49,11 @@ impl ReceiveCredit {
         }
         self.begun = begun;
         Ok(())
+    }
+
+    /// Notes that a message of `length` bytes is whole.
+    pub fn complete(&mut self, length: usize) {
+        self.completed += (length + MESSAGE_COST) as u64;
     }
 
     /// Notes that the program took a message of `length` bytes.
@@ -75,11 +85,13 @@ impl ReceiveCredit {
         self.granted
     }
 
-    /// Bytes beyond its allowance that the peer can't do without: it waits for them, and nothing it sent
-    /// waits for the program.
+    /// Bytes beyond its allowance that the peer can't do without: it waits for them, nothing it sent waits
+    /// for the program, and they are no more than one message needs.
     pub fn wanted_loan(&self) -> Option<u64> {
+        const MOST: u64 = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
         let shortfall = self.wanted.saturating_sub(self.target());
-        (shortfall > 0 && self.consumed == self.begun).then_some(shortfall)
+        let is_one_message = self.wanted.saturating_sub(self.consumed) <= MOST;
+        (shortfall > 0 && is_one_message && self.consumed == self.begun).then_some(shortfall)
     }
 
     /// Promises what the peer waits for.
@@ -90,6 +102,11 @@ impl ReceiveCredit {
     /// Bytes promised to the peer and not yet taken by the program.
     pub fn reserved(&self) -> u64 {
         self.granted.max(self.target()).saturating_sub(self.consumed)
+    }
+
+    /// Of a loan, the bytes that the peer has still to send.
+    pub fn owed(&self) -> u64 {
+        self.granted.max(self.target()).saturating_sub(self.completed + self.allowance)
     }
 }
 
@@ -145,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_for_more_than_the_largest_message() {
+        let mut credit = ReceiveCredit::new(100_000);
+        credit.grant();
+        let most = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
+        credit.on_blocked(most);
+        credit.lend();
+        assert_eq!(credit.grant(), most);
+        // A second loan on top of one that was not used:
+        credit.on_blocked(most + 1);
+        assert_eq!(credit.wanted_loan(), None);
+    }
+
+    #[test]
     fn a_loan_shrinks_back_as_it_is_used() {
         let mut credit = ReceiveCredit::new(100_000);
         credit.grant();
@@ -156,8 +186,11 @@ mod tests {
         assert!(credit.is_grant_due());
         assert_eq!(credit.grant(), needed);
         assert_eq!(credit.reserved(), needed);
+        assert_eq!(credit.owed(), 900_064);
         credit.begin(1_000_000).unwrap();
         assert_eq!(credit.begin(0), Err(Violation));
+        credit.complete(1_000_000);
+        assert_eq!(credit.owed(), 0); // the program's turn
         credit.consume(1_000_000);
         assert_eq!(credit.reserved(), 100_000);
         assert_eq!(credit.grant(), needed + 100_000);

@@ -37,42 +37,43 @@ impl ReceiveSpace {
         ReceiveSpace { ordered, next: 0, pending: BTreeMap::new() }
     }
 
-    /// Takes in a frame; gives what became deliverable to `deliver`.
+    /// Takes in a frame; gives what became deliverable to `deliver`. True if any of it was new.
     pub fn receive(
         &mut self,
         frame: &MessageFrame<'_>,
         credit: &mut ReceiveCredit,
         mut deliver: impl FnMut(Message),
-    ) -> Result<(), Violation> {
+    ) -> Result<bool, Violation> {
         let ahead = frame.sequence.wrapping_sub(self.next as u16);
         // What is not within the window ahead came before: a sender never has more on the way.
         if u64::from(ahead) >= SEQUENCE_WINDOW {
-            return Ok(());
+            return Ok(false);
         }
         let sequence = self.next + u64::from(ahead);
         let whole_size = frame.bytes.len() as u32;
         let total = frame.fragment.map_or(whole_size, |fragment| fragment.total);
         let message = match self.pending.get_mut(&sequence) {
-            Some(Pending::Waiting(_) | Pending::Delivered) => return Ok(()),
+            Some(Pending::Waiting(_) | Pending::Delivered) => return Ok(false),
             Some(Pending::Partial(assembly)) if assembly.total() != total => return Err(Violation),
             Some(Pending::Partial(assembly)) => {
                 let offset = frame.fragment.map_or(0, |fragment| fragment.offset);
-                if assembly.add(offset, frame.bytes, frame.id) == Added::Incomplete {
-                    return Ok(());
+                match assembly.add(offset, frame.bytes, frame.id) {
+                    Added::Complete => {}
+                    added => return Ok(added == Added::Part),
                 }
                 match self.pending.remove(&sequence) {
                     Some(Pending::Partial(assembly)) => assembly.finish(frame.channel, true),
-                    _ => return Ok(()),
+                    _ => return Ok(false),
                 }
             }
             None => {
                 credit.begin(total)?;
                 match frame.fragment {
                     Some(fragment) => {
-                        let mut assembly = Box::new(Assembly::new(total));
-                        if assembly.add(fragment.offset, frame.bytes, frame.id) == Added::Incomplete {
+                        let mut assembly = Box::new(Assembly::new(total, true));
+                        if assembly.add(fragment.offset, frame.bytes, frame.id) != Added::Complete {
                             self.pending.insert(sequence, Pending::Partial(assembly));
-                            return Ok(());
+                            return Ok(true);
                         }
                         assembly.finish(frame.channel, true)
                     }
@@ -84,8 +85,9 @@ impl ReceiveSpace {
                 }
             }
         };
+        credit.complete(message.len());
         self.complete(sequence, message, &mut deliver);
-        Ok(())
+        Ok(true)
     }
 
     fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
@@ -143,7 +145,7 @@ mod tests {
             }
         }
 
-        fn receive(&mut self, frame: MessageFrame<'_>) -> Result<(), Violation> {
+        fn receive(&mut self, frame: MessageFrame<'_>) -> Result<bool, Violation> {
             let delivered = &mut self.delivered;
             self.space
                 .receive(&frame, &mut self.credit, |message| delivered.push(message.payload().to_vec()))

@@ -4,7 +4,7 @@
 use super::frame::Fragment;
 use super::frame_writer::{FrameWriter, MessageHead};
 use super::sent_packets::{SentFrame, SentMessage};
-use crate::message::Delivery;
+use crate::message::{Delivery, MESSAGE_COST};
 use crate::range_set::RangeSet;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,8 +12,6 @@ use std::ops::Range;
 /// Messages that may lie between the oldest unacknowledged and the newest begun, so that 16 bits
 /// name each.
 pub const SEQUENCE_WINDOW: u64 = 16_384;
-/// What a message costs of credit and of queues, besides its bytes.
-pub const MESSAGE_COST: usize = 64;
 /// New messages that each packet adds to those that may be begun. Together with the window it keeps
 /// any 1,024 packets, what a receiver may take in late, below half of what 16 bits tell apart.
 const BEGUN_PER_PACKET: u64 = 16;
@@ -212,8 +210,8 @@ impl OutMessage {
             Progress::Whole { lost } => !std::mem::replace(lost, true),
             Progress::Parts(parts) => {
                 let had_none = parts.lost.is_empty();
-                parts.lost.insert(range);
-                for acked in parts.acked.iter() {
+                parts.lost.insert(range.clone());
+                for acked in parts.acked.overlapping(range) {
                     parts.lost.remove(acked);
                 }
                 had_none && !parts.lost.is_empty()
@@ -291,8 +289,8 @@ impl SendSpace {
         self.begun.back()?.as_ref().filter(|message| message.has_unsent_parts())
     }
 
-    /// Writes what fits, what was lost first.
-    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, credit: &mut SendCredit) -> Fill {
+    /// Writes what fits, what was lost first. Without `credit` no message is begun.
+    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, mut credit: Option<&mut SendCredit>) -> Fill {
         let label = self.label;
         let packets = packet.number.saturating_sub(self.allowance_at);
         let earned = packets.saturating_mul(BEGUN_PER_PACKET);
@@ -321,7 +319,7 @@ impl SendSpace {
             if !whole && !next.is_worth_cutting(packet) {
                 return Fill::Full;
             }
-            if !credit.take(next.cost()) {
+            if !credit.as_mut().is_some_and(|credit| credit.take(next.cost())) {
                 return Fill::Held;
             }
             let sequence = self.next_sequence();
@@ -433,7 +431,7 @@ mod tests {
             let mut sent = Vec::new();
             let mut filling =
                 Filling { writer: &mut writer, number: self.number, sent: &mut sent, first: true };
-            let fill = self.space.fill(&mut filling, &mut self.credit);
+            let fill = self.space.fill(&mut filling, Some(&mut self.credit));
             self.number += 1;
             let length = writer.finish();
             bytes.truncate(length);

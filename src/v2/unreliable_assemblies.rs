@@ -53,7 +53,7 @@ impl UnreliableAssemblies {
         }
         let known = self.partial.iter().position(|partial| partial.sequence == frame.sequence);
         let at = known.unwrap_or_else(|| {
-            let assembly = Assembly::new(fragment.total);
+            let assembly = Assembly::new(fragment.total, false);
             self.held += assembly.held();
             self.partial.push_back(Partial {
                 sequence: frame.sequence,
@@ -70,9 +70,9 @@ impl UnreliableAssemblies {
         }
         let before = partial.assembly.held();
         let added = partial.assembly.add(fragment.offset, frame.bytes, frame.id);
-        self.held += partial.assembly.held() - before;
+        self.held = self.held + partial.assembly.held() - before;
         partial.place = partial.place.max(place);
-        if added == Added::Incomplete {
+        if added != Added::Complete {
             return Ok(None);
         }
         let Some(whole) = self.partial.remove(at) else { return Ok(None) };

@@ -4,8 +4,8 @@
 
 use super::frame::Fragment;
 use super::frame_writer::MessageHead;
-use super::send_space::{Fill, Filling, MESSAGE_COST};
-use crate::message::Delivery;
+use super::send_space::{Fill, Filling};
+use crate::message::{Delivery, MESSAGE_COST};
 use std::collections::VecDeque;
 
 /// The unreliable messages of a channel.
@@ -31,6 +31,7 @@ struct Queued {
 impl UnreliableQueue {
     /// Queues a message.
     pub fn push(&mut self, id: u32, sequenced: bool, bytes: &[u8]) {
+        self.reclaim();
         let start = self.bytes.len();
         self.cost += bytes.len() + MESSAGE_COST;
         self.bytes.extend_from_slice(bytes);
@@ -87,9 +88,23 @@ impl UnreliableQueue {
 
     /// Forgets what is queued.
     pub fn clear(&mut self) {
+        if self.messages.front().is_some_and(|queued| queued.sent > 0) {
+            // Fragments of it left: the next message that is cut must not look like the rest of it.
+            self.next_sequence = self.next_sequence.wrapping_add(1);
+        }
         self.messages.clear();
         self.bytes.clear();
         self.cost = 0;
+    }
+
+    /// Moves what is queued to the start of the buffer once most of the buffer was sent, where the queue
+    /// never runs empty.
+    fn reclaim(&mut self) {
+        let sent = self.messages.front().map_or(0, |queued| queued.start);
+        if sent > self.bytes.len() / 2 {
+            self.bytes.drain(..sent);
+            self.messages.iter_mut().for_each(|queued| queued.start -= sent);
+        }
     }
 
     /// Gives room back that is not used.
@@ -120,6 +135,43 @@ mod tests {
             packets.push(buffer);
         }
         packets
+    }
+
+    /// Fills one packet; returns the sequence and total of each fragment in it.
+    fn fragments(queue: &mut UnreliableQueue) -> Vec<(u16, u32)> {
+        let mut buffer = vec![0; 1200];
+        let mut writer = FrameWriter::new(&mut buffer);
+        let mut sent = Vec::new();
+        queue.fill(0, &mut Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true });
+        let length = writer.finish();
+        Frames::new(&buffer[..length])
+            .filter_map(|frame| match frame.unwrap() {
+                Frame::Message(message) => Some((message.sequence, message.fragment?.total)),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_cut_message_that_was_given_up_keeps_its_sequence() {
+        let mut queue = UnreliableQueue::default();
+        queue.push(0, false, &[1; 5000]);
+        assert_eq!(fragments(&mut queue), [(0, 5000)]);
+        queue.clear();
+        queue.push(0, false, &[1; 4000]);
+        assert_eq!(fragments(&mut queue), [(1, 4000)]);
+    }
+
+    #[test]
+    fn a_queue_that_never_runs_empty_does_not_grow() {
+        let mut queue = UnreliableQueue::default();
+        queue.push(0, false, &[1; 1000]);
+        for number in 0..2000 {
+            queue.push(0, false, &[number as u8; 1000]);
+            fragments(&mut queue);
+        }
+        assert!(queue.bytes.len() <= 4000, "{}", queue.bytes.len());
+        assert_eq!(queue.cost(), 1000 + MESSAGE_COST);
     }
 
     #[test]

@@ -459,3 +459,43 @@ fn nothing_is_sent_twice_on_a_good_network() {
     assert_eq!(world.dropped(DropReason::Replayed), 0);
     assert!(world.unix >= UNIX);
 }
+
+/// A later channel goes on with what it began while an earlier one waits for credit: only so can the peer
+/// ever take it and grant more.
+#[test]
+fn channels_that_wait_for_credit_do_not_stop_each_other() {
+    let mut world = World::connected(1, 1);
+    let taken = |world: &mut World, size: usize| {
+        let mut bytes = 0;
+        for _ in 0..200 {
+            world.run(ms(100));
+            while let Some((_, message)) = world.servers[0].server.poll_channel_message() {
+                bytes += message.len();
+            }
+            if bytes >= size {
+                break;
+            }
+        }
+        assert_eq!(bytes, size);
+    };
+    world.clients[0].client.send(1, ReliableOrdered, 7, &pattern(5 << 19, 1)).unwrap();
+    (0..3).for_each(|_| world.step());
+    world.client_sends(0, ReliableOrdered, &pattern(2 << 20, 2));
+    taken(&mut world, 5 << 19);
+    world.run_until(secs(20), |world| !world.servers[0].received.is_empty());
+    assert_eq!(up(&world, true), [pattern(2 << 20, 2)]);
+
+    // One lost packet of the later channel, and the earlier one takes all the credit there is.
+    world.clients[0].client.send(2, ReliableOrdered, 7, &pattern(4000, 1)).unwrap();
+    let from = world.clients[0].address;
+    let mut lost = 0;
+    for _ in 0..2 {
+        world.step_losing(|datagram| {
+            lost += u32::from(datagram.from == from && datagram.bytes.len() > 1000);
+            datagram.from == from && datagram.bytes.len() > 1000 && lost == 1
+        });
+    }
+    assert!(lost > 0);
+    world.clients[0].client.send(1, ReliableOrdered, 7, &pattern((3 << 20) - 2000, 1)).unwrap();
+    taken(&mut world, 4000 + (3 << 20) - 2000);
+}

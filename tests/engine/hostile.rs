@@ -432,3 +432,65 @@ fn requests_beyond_what_the_network_takes_cost_no_memory() {
     assert_eq!(world.recording.take().unwrap().len(), MAX_REPLIES);
     Victim::check(&mut world);
 }
+
+/// Whoever asks for more than any message needs, or for a loan upon a loan, gets nothing and takes
+/// nothing from others.
+#[test]
+fn a_false_need_for_credit_keeps_no_loan_from_others() {
+    for wanted in [1 << 60, 64 << 20] {
+        let mut world = World::connected(1, 1);
+        let mut puppet = Puppet::connect(&mut world, 9);
+        world.client_sends(0, ReliableOrdered, &pattern(8 << 20, 2));
+        for _ in 0..60 {
+            world.run(ms(500));
+            puppet.send(&mut world, &frames(|w| assert!(w.blocked(wanted))));
+        }
+        assert_eq!(world.servers[0].received.len(), 1, "{wanted}");
+    }
+}
+
+#[test]
+fn loans_that_trickle_are_ended_when_another_waits() {
+    let mut world = World::connected(1, 1);
+    let mut puppets: Vec<Puppet> = (9..13).map(|id| Puppet::connect(&mut world, id)).collect();
+    for puppet in &mut puppets {
+        puppet.send(&mut world, &frames(|w| assert!(w.blocked(20 << 20))));
+    }
+    world.step();
+    world.client_sends(0, ReliableOrdered, &pattern(8 << 20, 2));
+    for round in 0..10 {
+        world.run(secs(3));
+        for (number, puppet) in puppets.iter_mut().enumerate() {
+            // Half of them send what came long ago, the others what is new.
+            let offset = if number % 2 == 0 { 0 } else { 32 * round };
+            let part = head(ReliableOrdered, 0, Some((19 << 20, offset)));
+            puppet.send(&mut world, &frames(|w| assert!(w.message(&part, &[7; 32]))));
+        }
+    }
+    assert_eq!(world.servers[0].received.len(), 1);
+    Victim::check(&mut world);
+}
+
+/// Programs that use no channels never take channel messages; nobody fills the memory with them.
+#[test]
+fn what_gone_clients_left_is_kept_within_a_budget() {
+    let mut world = World::connected(1, 0);
+    for id in 1..=30 {
+        let client = world.connect(id);
+        world.run_until(secs(5), |world| world.state(client) == Connected);
+        world.run(ms(100));
+        for number in 0..3 {
+            let message = pattern(900_000, number);
+            world.clients[client].client.send(1, ReliableOrdered, 7, &message).unwrap();
+        }
+        world.run(secs(1));
+        world.clients[client].client.disconnect();
+        world.flush_client(client);
+        world.run(ms(100));
+    }
+    let server = &mut world.servers[0].server;
+    assert_eq!(server.connected(), 0);
+    let left: Vec<_> = std::iter::from_fn(|| server.poll_channel_message()).collect();
+    let bytes: usize = left.iter().map(|(_, message)| message.len()).sum();
+    assert!((29 << 20..=32 << 20).contains(&bytes), "{bytes}");
+}

@@ -2,7 +2,7 @@
 
 use crate::world::{World, pattern};
 use crate::{ms, secs};
-use cute_net::client::ClientState::Connected;
+use cute_net::client::ClientState::{Connected, ConnectionTimedOut};
 use cute_net::message::Delivery::*;
 use cute_net::simulator::SimulatorConfig;
 
@@ -156,4 +156,16 @@ fn a_thousand_idle_clients_send_only_keepalives() {
     world.run(secs(2));
     let count = world.recording.as_ref().unwrap().len();
     assert!((3500..=4500).contains(&count), "{count}");
+}
+
+#[test]
+fn a_timeout_of_less_than_a_second_is_no_timeout_of_never() {
+    let mut world = World::new(1);
+    world.config.connection_timeout = Some(ms(500));
+    world.restart_server(0);
+    let client = world.connect(1);
+    world.run_until(secs(5), |world| world.state(client) == Connected);
+    world.servers[0].runs = false;
+    world.run(secs(2));
+    assert_eq!(world.state(client), ConnectionTimedOut);
 }

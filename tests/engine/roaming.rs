@@ -145,3 +145,30 @@ fn an_address_that_nobody_answers_from_is_left_after_three_probe_timeouts() {
     world.run(secs(1));
     assert_eq!(world.clients[0].received, [(true, b"still yours".to_vec())]);
 }
+
+/// While a new address has not proven itself, messages that may be lost are, rather than come late; and the
+/// probe is repeated if it is lost.
+#[test]
+fn a_new_address_is_not_flooded_with_what_waited_for_it() {
+    let mut world = World::connected(1, 1);
+    world.run(secs(1));
+    world.clients[0].address = address("10.9.9.9:1");
+    world.client_sends(0, Unreliable, b"hello");
+    let (server, client) = (world.servers[0].address, world.clients[0].address);
+    let mut to_client = 0;
+    for tick in 0..60 {
+        for _ in 0..20 {
+            world.server_sends(0, Unreliable, &[tick; 1000]);
+        }
+        world.recording = Some(Vec::new());
+        world.step_losing(|datagram| (2..20).contains(&tick) && datagram.from == client);
+        let sent = world.recording.take().unwrap();
+        let count = sent.iter().filter(|datagram| datagram.from == server).count();
+        assert!(count <= 24, "{count} datagrams in tick {tick}");
+        if tick < 20 {
+            to_client += sent.iter().filter(|datagram| datagram.to == client).count();
+        }
+    }
+    assert!(to_client >= 2, "{to_client}");
+    assert_eq!(world.state(0), Connected);
+}

@@ -1,7 +1,7 @@
 //! Packets in. A packet is opened, parsed to its end, and only then applied: one that does not parse
 //! delivers nothing, is not acknowledged and ends the connection.
 
-use super::{Arrival, Connection, Context, End, settle};
+use super::{Arrival, Connection, Context, ECHOES, End, settle};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;
 use crate::v2::frame::{Frame, Frames};
@@ -115,7 +115,12 @@ impl Connection {
             Frame::Close { reason, text } => {
                 self.end.get_or_insert(End::Peer(DisconnectReason(reason), text.into()));
             }
-            Frame::PathProbe(probe) => self.due.echo = Some(probe),
+            Frame::PathProbe(probe) => {
+                if !self.due.echoes.contains(&probe) {
+                    self.due.echoes.truncate(ECHOES - 1);
+                    self.due.echoes.insert(0, probe);
+                }
+            }
             Frame::PathEcho(echo) => {
                 let change = self.path.on_echo(&echo);
                 self.on_path_change(change);

@@ -14,6 +14,10 @@ use crate::v2::sent_packets::SentFrame;
 /// With less room than this no packet is begun: an acknowledgement and a probe would not fit.
 const MIN_ROOM: usize = 64;
 
+/// Room for a packet that holds a path probe alone. The smallest packet of a peer that moved, 26 bytes,
+/// allows two.
+const PROBE_ROOM: usize = 39;
+
 /// Why a packet is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Occasion {
@@ -65,14 +69,30 @@ impl Connection {
             let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
             return Some(Transmit { path, size });
         }
+        let path = self.path.current();
+        let mut limit = MAX_DATAGRAM.min(self.peer_limit);
+        if let Some(allowance) = self.path.allowance() {
+            let allowance = usize::try_from(allowance).unwrap_or(usize::MAX);
+            if let Some(probe) = self.path.due_probe(now).filter(|_| allowance < MAX_DATAGRAM)
+                && let Some(room) = buffer.get_mut(..allowance.min(PROBE_ROOM))
+                && let Some(size) =
+                    self.send_packet(context, room, |_, _, writer, _| writer.path_probe(&probe))
+            {
+                let probe_timeout = self.probe_timeout(context);
+                self.path.on_probe_sent(false, now, probe_timeout);
+                self.path.on_sent(size);
+                return Some(Transmit { path, size });
+            }
+            // The probe must be repeatable, or one that is lost leaves the peer unheard.
+            limit = limit.min(allowance.saturating_sub(PROBE_ROOM));
+        }
         let occasion = self.occasion(context, scope)?;
-        let allowance = self.path.allowance().and_then(|bytes| usize::try_from(bytes).ok());
-        let limit = MAX_DATAGRAM.min(self.peer_limit).min(allowance.unwrap_or(usize::MAX));
         let room = buffer.len().min(limit);
         if room < MIN_ROOM {
+            // By the time the address has proven itself, what is unreliable would be stale.
+            self.outbox.drop_unreliable();
             return None;
         }
-        let path = self.path.current();
         let size =
             self.send_packet(context, buffer.get_mut(..room)?, |connection, context, writer, sent| {
                 connection.write_frames(context, occasion, writer, sent)
@@ -109,7 +129,7 @@ impl Connection {
             || due.accept
             || due.credit
             || due.blocked
-            || due.echo.is_some()
+            || !due.echoes.is_empty()
             || self.inbox.credit.is_grant_due()
             || self.outbox.blocked_at() > self.blocked_sent
             || self.path.due_probe(context.tick.now).is_some()
@@ -147,7 +167,7 @@ impl Connection {
             let probe_timeout = self.probe_timeout(context);
             self.path.on_probe_sent(false, now, probe_timeout);
         }
-        self.due.echo.take_if(|echo| writer.path_echo(echo));
+        self.due.echoes.retain(|echo| !writer.path_echo(echo));
         if self.due.credit || self.inbox.credit.is_grant_due() {
             self.due.credit = !writer.credit(self.inbox.credit.grant());
             if !self.due.credit {
