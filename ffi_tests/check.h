@@ -66,6 +66,7 @@ typedef struct session_t
     cn_server_t* server;
     char address[64];
     int connected; /* clients, by the events */
+    int newest;    /* the slot of the last one */
     int disconnected;
     int packets;
     long bytes;
@@ -104,7 +105,10 @@ static void session_pop(session_t* session)
     cn_server_event_t event;
     while (cn_server_pop_event(session->server, &event)) {
         switch (event.type) {
-        case CN_SERVER_EVENT_TYPE_NEW_CONNECTION: ++session->connected; break;
+        case CN_SERVER_EVENT_TYPE_NEW_CONNECTION:
+            ++session->connected;
+            session->newest = event.u.new_connection.client_index;
+            break;
         case CN_SERVER_EVENT_TYPE_DISCONNECTED: ++session->disconnected; break;
         case CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET:
             ++session->packets;

@@ -20,7 +20,7 @@ static int exchange(session_t* session, cn_client_t* client)
     int before = session->packets, i, got = 0;
     for (i = 0; i < 20; ++i) {
         CHECK_OK(cn_client_send(client, &i, (int)sizeof(i), true));
-        CHECK_OK(cn_server_send(session->server, &i, (int)sizeof(i), 0, true));
+        CHECK_OK(cn_server_send(session->server, &i, (int)sizeof(i), session->newest, true));
     }
     for (i = 0; i < 20; ++i) {
         session_tick(session, &client, 1, TICK);

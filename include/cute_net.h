@@ -34,8 +34,14 @@
  *   function beside the one that gave them.
  * - Time: the library's only clock is the sum of the `dt` passed to update.
  * - Threads: one thread uses a handle at a time; different handles may be used by different threads.
+ * - Callbacks: a function of the program that the library calls must return to it (no exception, no longjmp),
+ *   and must not use the client or server that called it.
  * - Fork: a forked process must not go on with its parent's connections, and the library sees to it that it
- *   doesn't: in the copy, clients are disconnected and servers are empty.
+ *   doesn't: in the copy, clients are disconnected and servers are empty. A server's socket belongs to both;
+ *   let one of them go on with it.
+ * - Memory: packets and handles come from `malloc`'s family or from the program's allocator
+ *   (`cnx_set_allocator`, or `CN_ALLOC` and `CN_FREE` defined with `CUTE_NET_IMPLEMENTATION`), aligned as that
+ *   aligns them. If the process has no memory left for anything else, the library ends it.
  */
 
 #ifndef CN_NET_H
@@ -60,23 +66,28 @@
 /// number defines it before it includes this header, in every file that calls `cn_server_create`.
 #ifndef CN_SERVER_MAX_CLIENTS
 #    define CN_SERVER_MAX_CLIENTS 32
+#    define CNX_SERVER_MAX_CLIENTS_UNSET
 #endif
 
 #define CN_ERROR_SUCCESS (0)
 #define CN_ERROR_FAILURE (-1)
 
 /// Leaves the calling function with the result of `x` if that is an error.
-#define CN_RETURN_IF_ERROR(x) do { cn_result_t result = (x); if (cn_is_error(result)) return result; } while (0)
+#define CN_RETURN_IF_ERROR(x) \
+    do { cn_result_t cnx_result_ = (x); if (cn_is_error(cnx_result_)) return cnx_result_; } while (0)
 
 /// What an endpoint holds.
 typedef enum cn_address_type_t
 {
     CN_ADDRESS_TYPE_NONE = 0, /* no address */
     CN_ADDRESS_TYPE_IPV4 = 1, /* `u.ipv4` */
+#ifndef CUTE_NET_NO_IPV6
     CN_ADDRESS_TYPE_IPV6 = 2  /* `u.ipv6` */
+#endif
 } cn_address_type_t;
 
-/// An address and a port.
+/// An address and a port. A program that defines `CUTE_NET_NO_IPV6` sees IPv4 alone, and has IPv6
+/// addresses refused where it passes one; the layout stays the same.
 typedef struct cn_endpoint_t
 {
     cn_address_type_t type;
@@ -84,7 +95,11 @@ typedef struct cn_endpoint_t
     union
     {
         uint8_t ipv4[4];  /* as written: 127.0.0.1 is { 127, 0, 0, 1 } */
+#ifndef CUTE_NET_NO_IPV6
         uint16_t ipv6[8]; /* the groups as written, each in host byte order */
+#else
+        uint16_t cnx_reserved[8];
+#endif
     } u;
 } cn_endpoint_t;
 
@@ -120,12 +135,12 @@ typedef struct cn_server_event_t
         /* A client connected; packets can be sent to it. */
         struct
         {
-            int client_index;       /* its slot: names it in calls until its disconnection is popped */
+            int client_index;       /* its slot: nobody else's until its disconnection is popped */
             uint64_t client_id;     /* the client id of its token */
             cn_endpoint_t endpoint; /* where it is */
         } new_connection;
 
-        /* A client is gone; its slot may have another client already. */
+        /* A client is gone; from now on its slot may have another. */
         struct
         {
             int client_index;
@@ -157,7 +172,7 @@ typedef struct cn_server_t cn_server_t;
 typedef struct cn_result_t {
     /// `CN_ERROR_SUCCESS` (0) or `CN_ERROR_FAILURE` (-1).
     int code;
-    /// On failure, a text that says what was wrong and what to do: never NULL, valid until the next
+    /// On failure, a text that says what was wrong and what to do: never NULL, unchanged until the next
     /// call of this library that fails on the same thread. On success, NULL.
     const char *details;
 } cn_result_t;
@@ -202,6 +217,13 @@ typedef struct cn_server_config_t {
     void *user_allocator_context;
 } cn_server_config_t;
 
+/// Gives `size` bytes, aligned as `malloc` aligns them, or NULL. `ctx` is the `user_allocator_context` of
+/// the client or server that the memory is for.
+typedef void *(*cnx_alloc_t)(size_t size, void *ctx);
+
+/// Takes back what a `cnx_alloc_t` gave, with the same `ctx`.
+typedef void (*cnx_free_t)(void *memory, void *ctx);
+
 /// A signature. No function of the library takes or gives one; the type is there for programs that name
 /// it.
 typedef struct cn_crypto_signature_t {
@@ -242,7 +264,8 @@ struct cn_result_t cn_error_success(void);
 struct cn_result_t cn_init(void);
 
 /// Makes a key from the operating system's random bytes. Each connection needs two fresh ones, for
-/// `cn_generate_connect_token`.
+/// `cn_generate_connect_token`. If the system has no random bytes, the process is ended, here and in the next
+/// two functions: keys that anybody could guess are worse.
 struct cn_crypto_key_t cn_crypto_generate_key(void);
 
 /// Fills `data` with `byte_count` random bytes of the operating system's, new ones on every call and in
@@ -265,7 +288,8 @@ void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key,
 /// - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
 /// - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
 ///   `creation_timestamp`. A connection that was made lives on.
-/// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer.
+/// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
+///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
 ///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
 ///   IPv6 addresses.
@@ -292,9 +316,9 @@ struct cn_result_t cn_generate_connect_token(uint64_t application_id,
 ///   otherwise.
 /// - `application_id`: names the game; the same number as in connect tokens and on the server.
 /// - `use_ipv6`: accepted and not needed: the client opens what each server of its token needs.
-/// - `user_allocator_context`: accepted; may be NULL.
+/// - `user_allocator_context`: passed to the program's allocator (`cnx_set_allocator`); may be NULL.
 ///
-/// Returns NULL only if memory has run out. Destroy the client with `cn_client_destroy`.
+/// Returns NULL only if the program's allocator gave none. Destroy the client with `cn_client_destroy`.
 struct cn_client_t *cn_client_create(uint16_t port,
                                      uint64_t application_id,
                                      bool use_ipv6,
@@ -312,8 +336,11 @@ void cn_client_destroy(struct cn_client_t *client);
 /// `connect_token` has `CN_CONNECT_TOKEN_SIZE` (1114) bytes and is copied. A client that is connected is
 /// disconnected first; whatever happened to it before does not matter.
 ///
-/// Fails if the token is damaged, expired, or for another application id (the state is then
-/// `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no socket can be opened.
+/// Fails if the token is damaged or for another application id, or had expired by the time of the last
+/// update of an earlier attempt (the state is then `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no
+/// socket can be opened. A token that turns out to have expired at the next update ends in
+/// `CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED`. A failure leaves the client disconnected; packets that were
+/// not popped are gone.
 struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *connect_token);
 
 /// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
@@ -332,7 +359,8 @@ void cn_client_update(struct cn_client_t *client, double dt, uint64_t current_ti
 ///
 /// True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
 /// it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
-/// NULL.
+/// NULL. False if there was none: a connected client then writes NULL, 0 and false, one that is not writes
+/// nothing.
 bool cn_client_pop_packet(struct cn_client_t *client,
                           void **packet,
                           int *size,
@@ -395,12 +423,13 @@ struct cn_server_config_t cn_server_config_defaults(void);
 /// Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
 /// changes. It does not run before `cn_server_start`.
 ///
-/// Returns NULL only if memory has run out. Destroy the server with `cn_server_destroy`.
+/// Returns NULL only if the program's allocator gave none. Destroy the server with `cn_server_destroy`.
 struct cn_server_t *cn_server_create(struct cn_server_config_t config);
 
-/// `cn_server_create` with room for `max_clients` clients, 1 to 65535. `cn_server_create` itself becomes
+/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535. `cn_server_create` itself becomes
 /// this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
-struct cn_server_t *cnx_server_create(struct cn_server_config_t config, int max_clients);
+struct cn_server_t *cnx_server_create(struct cn_server_config_t config,
+                                      int max_clients);
 
 /// Stops the server if it runs, as `cn_server_stop` does, and frees it. Packets it gave remain the
 /// program's, to be freed with `cn_server_free_packet` of any server, or NULL. NULL is ignored.
@@ -485,16 +514,69 @@ float cn_server_get_incoming_kbps_estimate(struct cn_server_t *server, int clien
 /// Kilobits (1000 bits) a second sent to a client lately, UDP payload.
 float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int client_index);
 
+/// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
+/// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
+/// besides stays there. Clients and servers that exist keep what they were made with.
+///
+/// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
+/// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
+void cnx_set_allocator(cnx_alloc_t alloc,
+                       cnx_free_t free);
+
+/// `cn_endpoint_init` where `CUTE_NET_NO_IPV6` is defined.
+int cnx_ipv4_endpoint_init(cn_endpoint_t *endpoint, const char *address_and_port_string);
+
+/// `cn_generate_connect_token` where `CUTE_NET_NO_IPV6` is defined.
+struct cn_result_t cnx_ipv4_generate_connect_token(uint64_t application_id,
+                                                   uint64_t creation_timestamp,
+                                                   const struct cn_crypto_key_t *client_to_server_key,
+                                                   const struct cn_crypto_key_t *server_to_client_key,
+                                                   uint64_t expiration_timestamp,
+                                                   uint32_t handshake_timeout,
+                                                   int address_count,
+                                                   const char **address_list,
+                                                   uint64_t client_id,
+                                                   const uint8_t *user_data,
+                                                   const struct cn_crypto_sign_secret_t *shared_secret_key,
+                                                   uint8_t *token_ptr_out);
+
+/// `cn_client_create` where `CUTE_NET_NO_IPV6` is defined: a client made with `use_ipv6` can't connect.
+struct cn_client_t *cnx_ipv4_client_create(uint16_t port,
+                                           uint64_t application_id,
+                                           bool use_ipv6,
+                                           void *user_allocator_context);
+
+/// `cn_server_start` where `CUTE_NET_NO_IPV6` is defined.
+struct cn_result_t cnx_ipv4_server_start(struct cn_server_t *server, const char *address_and_port);
+
+/// `cn_server_set_public_ip` where `CUTE_NET_NO_IPV6` is defined.
+void cnx_ipv4_server_set_public_ip(struct cn_server_t *server, const char *address_and_port);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
 
 #endif  /* CN_NET_H */
 
-#if CN_SERVER_MAX_CLIENTS != 32 && !defined(cn_server_create)
-#    define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
+/* A program that chose its own CN_SERVER_MAX_CLIENTS. A function-like macro leaves `&cn_server_create` alone. */
+#ifndef cn_server_create
+#    if !defined(CNX_SERVER_MAX_CLIENTS_UNSET)
+#        define cn_server_create(...) cnx_server_create((__VA_ARGS__), CN_SERVER_MAX_CLIENTS)
+#    elif CN_SERVER_MAX_CLIENTS != 32
+#        define cn_server_create(...) cnx_server_create((__VA_ARGS__), CN_SERVER_MAX_CLIENTS)
+#    endif
 #endif
 
+/* A program that wants IPv4 alone. */
+#if defined(CUTE_NET_NO_IPV6) && !defined(cn_endpoint_init)
+#    define cn_endpoint_init(...) cnx_ipv4_endpoint_init(__VA_ARGS__)
+#    define cn_generate_connect_token(...) cnx_ipv4_generate_connect_token(__VA_ARGS__)
+#    define cn_client_create(...) cnx_ipv4_client_create(__VA_ARGS__)
+#    define cn_server_start(...) cnx_ipv4_server_start(__VA_ARGS__)
+#    define cn_server_set_public_ip(...) cnx_ipv4_server_set_public_ip(__VA_ARGS__)
+#endif
+
+/* Names of the original that programs use and this library does not. */
 #ifndef CN_NET_INTERNAL_H
 #define CN_NET_INTERNAL_H
 
@@ -506,7 +588,8 @@ float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int clien
 
 /*
  * The functions are in the library, so CUTE_NET_IMPLEMENTATION defines none. It brings the standard headers
- * that it brings in the original, which programs have come to rely on.
+ * that it brings in the original, which programs have come to rely on, and registers the program's
+ * allocator.
  */
 #if defined(CUTE_NET_IMPLEMENTATION) && !defined(CUTE_NET_IMPLEMENTATION_ONCE)
 #define CUTE_NET_IMPLEMENTATION_ONCE
@@ -519,5 +602,36 @@ float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int clien
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(CN_ALLOC) && defined(CN_FREE)
+
+static void* cnx_alloc_of_program(size_t size, void* ctx)
+{
+    (void)ctx;
+    return CN_ALLOC(size, ctx);
+}
+
+static void cnx_free_of_program(void* memory, void* ctx)
+{
+    (void)ctx;
+    CN_FREE(memory, ctx);
+}
+
+/* Before `main`, by what the compiler offers for it. */
+#if defined(__cplusplus)
+static const bool cnx_allocator_registered =
+    (cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program), true);
+#elif defined(_MSC_VER)
+static void cnx_register_allocator(void) { cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program); }
+#pragma section(".CRT$XCU", read)
+__declspec(allocate(".CRT$XCU")) void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+#else
+__attribute__((constructor)) static void cnx_register_allocator(void)
+{
+    cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program);
+}
+#endif
+
+#endif /* CN_ALLOC and CN_FREE */
 
 #endif /* CUTE_NET_IMPLEMENTATION */

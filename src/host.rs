@@ -139,8 +139,9 @@ fn transmit_simulated(
 
 /// The simulator as the C functions set it: seconds and chances, whatever they are.
 pub fn simulator_config(latency: f64, jitter: f64, loss: f64, duplicate: f64) -> SimulatorConfig {
-    let seconds = |value: f64| Duration::try_from_secs_f64(value.min(3600.0)).unwrap_or_default();
-    let chance = |value: f64| if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
+    let seconds = |value| Duration::try_from_secs_f64(number(value).min(3600.0)).unwrap_or_default();
+    let chance = |value| number(value).clamp(0.0, 1.0);
     SimulatorConfig {
         latency: seconds(latency),
         jitter: seconds(jitter),

@@ -404,10 +404,10 @@ impl Server {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop(&mut self.slots)?;
-        if let Event::Message { index, message } = &event
-            && message.info().reliable
-        {
-            self.on_taken(*index);
+        match &event {
+            Event::Message { index, message } if message.info().reliable => self.on_taken(*index),
+            Event::Disconnected { index, .. } => self.slots.release(*index),
+            Event::Message { .. } | Event::Connected { .. } => {}
         }
         Some(event)
     }

@@ -1,6 +1,6 @@
 //! Clients (the header's section CLIENT).
 
-use super::error::{cn_result_t, failure, internal_failure, success};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::client::ClientState;
 use crate::crypto::random;
@@ -33,8 +33,11 @@ pub(crate) unsafe fn with_client<T>(
     body: impl FnOnce(&mut ClientHost) -> T,
 ) -> T {
     // SAFETY: as this function's.
-    let client = unsafe { client.as_mut() };
-    with_host(client.map(|client| &mut client.0), otherwise, body)
+    let client = unsafe { client.as_ref() };
+    with_host(client.map(|client| &client.0), otherwise, |client| {
+        client.leave_if_forked();
+        body(client)
+    })
 }
 
 /// Makes a client that is not connected.
@@ -43,9 +46,9 @@ pub(crate) unsafe fn with_client<T>(
 ///   otherwise.
 /// - `application_id`: names the game; the same number as in connect tokens and on the server.
 /// - `use_ipv6`: accepted and not needed: the client opens what each server of its token needs.
-/// - `user_allocator_context`: accepted; may be NULL.
+/// - `user_allocator_context`: passed to the program's allocator (`cnx_set_allocator`); may be NULL.
 ///
-/// Returns NULL only if memory has run out. Destroy the client with `cn_client_destroy`.
+/// Returns NULL only if the program's allocator gave none. Destroy the client with `cn_client_destroy`.
 #[unsafe(no_mangle)]
 pub extern "C" fn cn_client_create(
     port: u16,
@@ -53,9 +56,10 @@ pub extern "C" fn cn_client_create(
     use_ipv6: bool,
     user_allocator_context: *mut c_void,
 ) -> *mut cn_client_t {
-    let _ = (use_ipv6, user_allocator_context);
+    let _ = use_ipv6;
     guarded(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(cn_client_t(Handle::new(ClientHost::new(port, application_id)))))
+        let host = ClientHost::new(port, application_id);
+        Handle::create(host, user_allocator_context, cn_client_t)
     })
 }
 
@@ -64,10 +68,8 @@ pub extern "C" fn cn_client_create(
 /// ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_destroy(client: *mut cn_client_t) {
-    if !client.is_null() {
-        // SAFETY: the client was made by `Box::into_raw`, and its owner gives it back.
-        destroy(unsafe { Box::from_raw(client) }.0);
-    }
+    // SAFETY: the caller passes a client, or NULL, and gives it back.
+    unsafe { destroy(client, |client| &client.0) };
 }
 
 /// Begins to connect to the servers that a connect token lists, one after another. `cn_client_update`
@@ -77,18 +79,21 @@ pub unsafe extern "C" fn cn_client_destroy(client: *mut cn_client_t) {
 /// `connect_token` has `CN_CONNECT_TOKEN_SIZE` (1114) bytes and is copied. A client that is connected is
 /// disconnected first; whatever happened to it before does not matter.
 ///
-/// Fails if the token is damaged, expired, or for another application id (the state is then
-/// `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no socket can be opened.
+/// Fails if the token is damaged or for another application id, or had expired by the time of the last
+/// update of an earlier attempt (the state is then `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no
+/// socket can be opened. A token that turns out to have expired at the next update ends in
+/// `CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED`. A failure leaves the client disconnected; packets that were
+/// not popped are gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_connect(
     client: *mut cn_client_t,
     connect_token: *const u8,
 ) -> cn_result_t {
     if client.is_null() {
-        return failure("`client` is NULL.");
+        return failure(c"`client` is NULL.");
     }
     if connect_token.is_null() {
-        return failure("Invalid connect token. It is NULL.");
+        return failure(c"Invalid connect token. It is NULL.");
     }
     // SAFETY: the caller's token has TOKEN_SIZE bytes.
     let token = unsafe { connect_token.cast::<[u8; TOKEN_SIZE]>().read_unaligned() };
@@ -96,7 +101,7 @@ pub unsafe extern "C" fn cn_client_connect(
     unsafe {
         with_client(client, internal_failure(), |client| match client.connect(&token) {
             Ok(()) => success(),
-            Err(error) => failure(error),
+            Err(error) => failure_with(error),
         })
     }
 }
@@ -125,7 +130,8 @@ pub unsafe extern "C" fn cn_client_update(client: *mut cn_client_t, dt: f64, cur
 ///
 /// True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
 /// it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
-/// NULL.
+/// NULL. False if there was none: a connected client then writes NULL, 0 and false, one that is not writes
+/// nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_pop_packet(
     client: *mut cn_client_t,
@@ -148,9 +154,10 @@ pub unsafe extern "C" fn cn_client_pop_packet(
     let got = message.is_some();
     let reliable = message.as_ref().is_some_and(|message| message.info().reliable);
     let length = message.as_ref().map_or(0, |message| message.len() as c_int);
-    let block = message.map_or(std::ptr::null_mut(), into_block);
-    // SAFETY: the caller passes room for each value, or NULL for the last.
+    // SAFETY: a client that has a packet is one; the caller passes room for each value, or NULL for the
+    // last.
     unsafe {
+        let block = message.map_or(std::ptr::null_mut(), |message| into_block(&(*client).0, message));
         packet.write(block);
         size.write(length);
         if !was_sent_reliably.is_null() {
@@ -186,14 +193,14 @@ pub unsafe extern "C" fn cn_client_send(
     send_reliably: bool,
 ) -> cn_result_t {
     if client.is_null() {
-        return failure("`client` is NULL.");
+        return failure(c"`client` is NULL.");
     }
     if size <= 0 {
         // The original's text, with its mistake: programs compare it.
-        return failure("Empty packets are now allowed.");
+        return failure(c"Empty packets are now allowed.");
     }
     // SAFETY: the caller's packet has `size` bytes, or is NULL.
-    let Some(data) = (unsafe { bytes(packet, size) }) else { return failure("`packet` is NULL.") };
+    let Some(data) = (unsafe { bytes(packet, size) }) else { return failure(c"`packet` is NULL.") };
     let delivery = delivery(send_reliably);
     // SAFETY: the caller passes a client.
     unsafe {
@@ -212,7 +219,7 @@ pub(crate) fn delivery(reliably: bool) -> Delivery {
 pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_result_t {
     match result {
         Ok(()) => success(),
-        Err(SendError::NotConnected) => failure("Client is not connected."),
+        Err(SendError::NotConnected) => failure(c"Client is not connected."),
         Err(error) => {
             let original = match (error, reliably) {
                 (SendError::QueueFull, true) => "Send queue for reliable packets is full. ",
@@ -224,7 +231,7 @@ pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_r
                 }
                 _ => "",
             };
-            failure(format_args!("{original}{error}"))
+            failure_with(format_args!("{original}{error}"))
         }
     }
 }

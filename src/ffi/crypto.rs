@@ -1,6 +1,6 @@
 //! Keys and connect tokens (the header's section CONNECT TOKEN).
 
-use super::error::{cn_result_t, failure, internal_failure, success};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{guarded, text};
 use crate::crypto::Key;
 use crate::crypto::key_pair::{self, PublicKey, SecretKey};
@@ -59,7 +59,8 @@ fn or_abort<T>(result: Result<T, RandomError>) -> T {
 }
 
 /// Makes a key from the operating system's random bytes. Each connection needs two fresh ones, for
-/// `cn_generate_connect_token`.
+/// `cn_generate_connect_token`. If the system has no random bytes, the process is ended, here and in the next
+/// two functions: keys that anybody could guess are worse.
 #[unsafe(no_mangle)]
 pub extern "C" fn cn_crypto_generate_key() -> cn_crypto_key_t {
     cn_crypto_key_t { key: or_abort(random::bytes()) }
@@ -110,7 +111,8 @@ pub unsafe extern "C" fn cn_crypto_sign_keygen(
 /// - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
 /// - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
 ///   `creation_timestamp`. A connection that was made lives on.
-/// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer.
+/// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
+///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
 ///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
 ///   IPv6 addresses.
@@ -134,24 +136,31 @@ pub unsafe extern "C" fn cn_generate_connect_token(
     token_ptr_out: *mut u8,
 ) -> cn_result_t {
     if token_ptr_out.is_null() {
-        return failure("`token_ptr_out` is NULL: pass a buffer of CN_CONNECT_TOKEN_SIZE (1114) bytes.");
+        return failure(
+            c"`token_ptr_out` is NULL: pass a buffer of CN_CONNECT_TOKEN_SIZE (1114) bytes.",
+        );
+    }
+    let mut data = [0; USER_DATA_SIZE];
+    if !user_data.is_null() {
+        // SAFETY: the caller's user data has USER_DATA_SIZE bytes; they may lie in the buffer for the token.
+        data = unsafe { user_data.cast::<[u8; USER_DATA_SIZE]>().read_unaligned() };
     }
     // SAFETY: the caller's buffer has TOKEN_SIZE bytes.
     unsafe { token_ptr_out.write_bytes(0, TOKEN_SIZE) };
     // SAFETY: the caller passes keys, or NULL.
     let keys = unsafe { (client_to_server_key.as_ref(), server_to_client_key.as_ref()) };
     let (Some(client_to_server), Some(server_to_client)) = keys else {
-        return failure("A key is NULL: make two with cn_crypto_generate_key.");
+        return failure(c"A key is NULL: make two with cn_crypto_generate_key.");
     };
     // SAFETY: the caller passes a key, or NULL.
     let Some(secret) = (unsafe { shared_secret_key.as_ref() }) else {
         return failure(
-            "`shared_secret_key` is NULL: pass the secret half of a pair of cn_crypto_sign_keygen.",
+            c"`shared_secret_key` is NULL: pass the secret half of a pair of cn_crypto_sign_keygen.",
         );
     };
     let count = usize::try_from(address_count).unwrap_or(0);
     if count > 0 && address_list.is_null() {
-        return failure("`address_list` is NULL.");
+        return failure(c"`address_list` is NULL.");
     }
     guarded(internal_failure(), || {
         let mut servers = Vec::with_capacity(count.min(MAX_SERVERS));
@@ -161,7 +170,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
             match read_server(unsafe { *address_list.add(number) }) {
                 Ok(server) => servers.push(server),
                 Err(error) => {
-                    return failure(format_args!(
+                    return failure_with(format_args!(
                         "Unable to initialize endpoint. Address {} of {count}, {error}",
                         number + 1
                     ));
@@ -169,12 +178,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
             }
         }
         if count > MAX_SERVERS {
-            return failure(token::TokenError::TooManyServers(count));
-        }
-        let mut data = [0; USER_DATA_SIZE];
-        if !user_data.is_null() {
-            // SAFETY: the caller's user data has USER_DATA_SIZE bytes.
-            data = unsafe { user_data.cast::<[u8; USER_DATA_SIZE]>().read_unaligned() };
+            return failure_with(token::TokenError::TooManyServers(count));
         }
         let keys = TokenKeys {
             client_to_server: Key::new(client_to_server.key),
@@ -197,7 +201,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
                 token.zeroize();
                 success()
             }
-            Err(error) => failure(error),
+            Err(error) => failure_with(error),
         }
     })
 }

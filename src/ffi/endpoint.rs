@@ -1,5 +1,6 @@
 //! Addresses (the header's section ENDPOINT).
 
+use super::error::{cn_result_t, failure, failure_with};
 use super::{guarded, text};
 use crate::endpoint::{self, Printed};
 use std::ffi::{c_char, c_int};
@@ -81,6 +82,20 @@ impl From<SocketAddr> for cn_endpoint_t {
         }
         endpoint
     }
+}
+
+/// The address in a C string.
+///
+/// # Safety
+/// As [`text`].
+pub(crate) unsafe fn read_address(address: *const c_char) -> Result<SocketAddr, cn_result_t> {
+    // SAFETY: as this function's.
+    let Some(text) = (unsafe { text(address) }) else {
+        return Err(failure(c"Unable to initialize endpoint. `address_and_port` is NULL or not text."));
+    };
+    endpoint::parse(text).map_err(|error| {
+        failure_with(format_args!("Unable to initialize endpoint. \"{text}\": {error}."))
+    })
 }
 
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.

@@ -1,8 +1,10 @@
 //! Results (the header's section ERROR).
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int};
+use std::collections::VecDeque;
+use std::ffi::{CStr, c_char, c_int};
 use std::fmt::{self, Write};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 /// What a call came to.
 #[repr(C)]
@@ -10,7 +12,7 @@ use std::fmt::{self, Write};
 pub struct cn_result_t {
     /// `CN_ERROR_SUCCESS` (0) or `CN_ERROR_FAILURE` (-1).
     pub code: c_int,
-    /// On failure, a text that says what was wrong and what to do: never NULL, valid until the next
+    /// On failure, a text that says what was wrong and what to do: never NULL, unchanged until the next
     /// call of this library that fails on the same thread. On success, NULL.
     pub details: *const c_char,
 }
@@ -24,13 +26,39 @@ const FAILURE: c_int = -1;
 /// Bytes of the longest error text, its zero byte counted; longer ones are cut.
 const TEXT_SIZE: usize = 512;
 
-/// The thread's last error text.
-struct Text {
-    bytes: UnsafeCell<[u8; TEXT_SIZE]>,
+/// A buffer for an error text, never freed: the text must outlive the thread it belongs to.
+#[derive(Clone, Copy)]
+struct Buffer(NonNull<[u8; TEXT_SIZE]>);
+
+// SAFETY: whoever has the buffer out of `UNUSED` is the only one to write it.
+unsafe impl Send for Buffer {}
+
+/// This many unused buffers rest before one is used again: a result may be looked at long after its thread
+/// ended.
+const RESTING: usize = 64;
+
+/// Buffers of threads that have ended, the longest unused first.
+static UNUSED: Mutex<VecDeque<Buffer>> = Mutex::new(VecDeque::new());
+
+/// A thread's hold on its buffer.
+struct Hold(Buffer);
+
+impl Hold {
+    fn new() -> Hold {
+        let mut unused = UNUSED.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = if unused.len() > RESTING { unused.pop_front() } else { None };
+        Hold(buffer.unwrap_or_else(|| Buffer(NonNull::from(Box::leak(Box::new([0; TEXT_SIZE]))))))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        UNUSED.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.0);
+    }
 }
 
 thread_local! {
-    static LAST: Text = const { Text { bytes: UnsafeCell::new([0; TEXT_SIZE]) } };
+    static LAST: Hold = Hold::new();
 }
 
 /// Writes into a buffer and leaves room for a zero byte; what does not fit is cut between characters.
@@ -63,18 +91,21 @@ pub(crate) const fn success() -> cn_result_t {
     cn_result_t { code: SUCCESS, details: std::ptr::null() }
 }
 
-/// The result of a call that did not, with a text for people.
-pub(crate) fn failure(text: impl fmt::Display) -> cn_result_t {
+/// The result of a call that did not, with a text for people that never changes.
+pub(crate) const fn failure(text: &'static CStr) -> cn_result_t {
+    cn_result_t { code: FAILURE, details: text.as_ptr() }
+}
+
+/// The result of a call that did not, with a text for people that says with which values.
+pub(crate) fn failure_with(text: impl fmt::Display) -> cn_result_t {
+    // What `text` shows may lie in the buffer of an earlier failure: it is written elsewhere first.
+    let mut bytes = [0; TEXT_SIZE];
+    let _ = write!(Cut { buffer: &mut bytes, written: 0 }, "{text}");
     let details = LAST.try_with(|last| {
-        // SAFETY: the buffer is this thread's alone, and no reference to it outlives this closure.
-        let buffer = unsafe { &mut *last.bytes.get() };
-        let mut cut = Cut { buffer, written: 0 };
-        let _ = write!(cut, "{text}");
-        let end = cut.written;
-        if let Some(byte) = buffer.get_mut(end) {
-            *byte = 0;
-        }
-        last.bytes.get().cast_const().cast()
+        let buffer = last.0.0;
+        // SAFETY: the buffer is this thread's alone, and nothing of the library refers to it.
+        unsafe { buffer.write(bytes) };
+        buffer.as_ptr().cast_const().cast()
     });
     // A thread that is ending has no buffer any more.
     let details = details.unwrap_or(c"The call failed while its thread was ending.".as_ptr());
@@ -84,8 +115,7 @@ pub(crate) fn failure(text: impl fmt::Display) -> cn_result_t {
 /// The result of a call in which the library itself went wrong. It is at hand in every call, so it costs
 /// nothing.
 pub(crate) const fn internal_failure() -> cn_result_t {
-    let text = c"An internal error of the library; the handle can't be used any more. Please report it.";
-    cn_result_t { code: FAILURE, details: text.as_ptr() }
+    failure(c"An internal error of the library, or a callback used the handle that called it.")
 }
 
 /// True if `result` is a failure.
@@ -124,12 +154,24 @@ mod tests {
 
     #[test]
     fn a_text_of_any_length_and_content_becomes_a_c_string() {
-        assert_eq!(details(failure("short")), "short");
-        assert_eq!(details(failure("a\0b")), "a");
+        assert_eq!(details(failure_with("short")), "short");
+        assert_eq!(details(failure_with("a\0b")), "a");
         let long = "\u{e9}".repeat(1000);
-        let cut = details(failure(&long));
+        let cut = details(failure_with(&long));
         assert_eq!(cut.len(), TEXT_SIZE - 2);
         assert!(long.starts_with(&cut));
-        assert_eq!(details(failure("short again")), "short again");
+        assert_eq!(details(failure_with("short again")), "short again");
+    }
+
+    #[test]
+    fn a_text_outlives_its_thread_and_may_quote_the_one_before() {
+        let first = failure_with("first");
+        // SAFETY: the details of a failure are a string of this thread.
+        let quoted = unsafe { CStr::from_ptr(first.details) }.to_str().unwrap();
+        assert_eq!(details(failure_with(format_args!("\"{quoted}\" again"))), "\"first\" again");
+        let elsewhere =
+            std::thread::spawn(|| failure_with("elsewhere").details as usize).join().unwrap();
+        let elsewhere = cn_result_t { code: FAILURE, details: elsewhere as *const c_char };
+        assert_eq!(details(elsewhere), "elsewhere");
     }
 }

@@ -8,43 +8,79 @@
 // What C callers must keep to is said once, at the top of the header.
 #![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
 
+pub mod allocator;
 pub mod client;
 pub mod crypto;
 pub mod endpoint;
 pub mod error;
+pub mod ipv4;
 pub mod server;
 pub mod x;
 
 use crate::log::{self, Level};
 use crate::message::Message;
+use allocator::Allocator;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A host behind a C handle.
 pub(crate) struct Handle<H> {
-    host: H,
-    /// True once a panic has left the host in a state nobody knows.
-    dead: bool,
+    host: UnsafeCell<H>,
+    state: Cell<HandleState>,
+    allocator: Allocator,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HandleState {
+    Idle,
+    /// In a call: a callback of the program must not use the handle.
+    Busy,
+    /// A panic has left the host in a state nobody knows.
+    Dead,
 }
 
 impl<H> Handle<H> {
-    pub(crate) fn new(host: H) -> Handle<H> {
-        Handle { host, dead: false }
+    /// Puts a host behind a handle; NULL if there is no memory.
+    pub(crate) fn create<T>(host: H, ctx: *mut c_void, wrap: impl FnOnce(Handle<H>) -> T) -> *mut T {
+        let allocator = Allocator::current(ctx);
+        let (host, state) = (UnsafeCell::new(host), Cell::new(HandleState::Idle));
+        allocator.place(wrap(Handle { host, state, allocator }))
     }
 }
 
-/// Runs `body` on the host of `handle`; `otherwise` if there is none, it is dead, or it dies of this.
+/// Runs `body` on the host of `handle`; `otherwise` if there is none, it is in a call already, it is dead,
+/// or it dies of this.
 pub(crate) fn with_host<H, T>(
-    handle: Option<&mut Handle<H>>,
+    handle: Option<&Handle<H>>,
     otherwise: T,
     body: impl FnOnce(&mut H) -> T,
 ) -> T {
-    let Some(handle) = handle.filter(|handle| !handle.dead) else { return otherwise };
+    let Some(handle) = handle else { return otherwise };
+    match handle.state.get() {
+        HandleState::Idle => {}
+        HandleState::Busy => {
+            log::log(
+                Level::Error,
+                format_args!("a callback used the client or server that called it; nothing was done"),
+            );
+            return otherwise;
+        }
+        HandleState::Dead => return otherwise,
+    }
+    handle.state.set(HandleState::Busy);
     // The host is never used again after a panic, so what the panic left of it does not matter.
-    match catch_unwind(AssertUnwindSafe(|| body(&mut handle.host))) {
-        Ok(value) => value,
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the handle was idle, so no other reference to the host is alive.
+        body(unsafe { &mut *handle.host.get() })
+    }));
+    match result {
+        Ok(value) => {
+            handle.state.set(HandleState::Idle);
+            value
+        }
         Err(_) => {
-            handle.dead = true;
+            handle.state.set(HandleState::Dead);
             log::log(Level::Error, format_args!("an internal error; the handle is dead from now on"));
             otherwise
         }
@@ -56,14 +92,28 @@ pub(crate) fn guarded<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
-/// Gives up a handle.
-pub(crate) fn destroy<H>(handle: Handle<H>) {
-    if handle.dead {
-        // Dropping the host would run code on a state nobody knows.
-        std::mem::forget(handle);
+/// Gives up a handle and its memory. `inner` finds the handle in what the program knows.
+///
+/// # Safety
+/// `place` is NULL or came from [`Handle::create`], was not destroyed, and no other thread uses it.
+pub(crate) unsafe fn destroy<T, H>(place: *mut T, inner: impl FnOnce(&T) -> &Handle<H>) {
+    // SAFETY: as this function's.
+    let Some(handle) = (unsafe { place.as_ref() }).map(inner) else { return };
+    let (state, allocator) = (handle.state.get(), handle.allocator);
+    if state == HandleState::Busy {
+        log::log(
+            Level::Error,
+            format_args!("a callback destroyed the client or server that called it; nothing was done"),
+        );
         return;
     }
-    guarded((), || drop(handle));
+    // SAFETY: the handle came from this allocator, and nothing uses it any more.
+    let value = unsafe { allocator.take_back(place) };
+    match state {
+        // Dropping the host would run code on a state nobody knows.
+        HandleState::Dead => std::mem::forget(value),
+        _ => guarded((), || drop(value)),
+    }
 }
 
 /// A C string as text; `None` for NULL and for what isn't UTF-8.
@@ -89,7 +139,7 @@ pub(crate) unsafe fn bytes<'a>(data: *const c_void, size: i32) -> Option<&'a [u8
     (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data.cast(), size) })
 }
 
-/// What the headroom of a block in the program's hands says.
+/// What the end of the headroom of a block in the program's hands says.
 #[repr(C)]
 struct BlockHeader {
     capacity: usize,
@@ -101,16 +151,22 @@ const BLOCK_MARK: usize = 0x6375_7465;
 
 const _: () = assert!(size_of::<BlockHeader>() <= Message::HEADROOM);
 
-/// Hands a message to the program, which frees it with [`free_block`].
-pub(crate) fn into_block(message: Message) -> *mut c_void {
+/// Hands a message of `handle` to the program, which frees it with [`free_block`].
+pub(crate) fn into_block<H>(handle: &Handle<H>, message: Message) -> *mut c_void {
+    // What was accepted is not lost because the program's allocator has nothing left.
+    handle.allocator.block(&message).unwrap_or_else(|| into_own_block(message))
+}
+
+fn into_own_block(message: Message) -> *mut c_void {
     let mut buffer = std::mem::ManuallyDrop::new(message.into_buffer());
     let start = buffer.as_mut_ptr();
     let header = BlockHeader { capacity: buffer.capacity(), mark: BLOCK_MARK ^ start as usize };
-    // SAFETY: the buffer starts with `HEADROOM` bytes, which hold a header, and the payload follows them
-    // within the same allocation.
+    // SAFETY: the buffer starts with `HEADROOM` bytes, which have room for a header, and the payload follows
+    // them within the same allocation.
     unsafe {
-        start.cast::<BlockHeader>().write_unaligned(header);
-        start.add(Message::HEADROOM).cast()
+        let block = start.add(Message::HEADROOM);
+        block.cast::<BlockHeader>().sub(1).write_unaligned(header);
+        block.cast()
     }
 }
 
@@ -122,10 +178,15 @@ pub(crate) unsafe fn free_block(block: *mut c_void) {
     if block.is_null() {
         return;
     }
-    // SAFETY: a block lies `HEADROOM` bytes after the start of its allocation, where its header is.
+    // SAFETY: a block lies behind a header of one of two kinds; the allocation of ours starts `HEADROOM`
+    // bytes before it.
     unsafe {
+        if allocator::free_hook_block(block) {
+            return;
+        }
         let start = block.cast::<u8>().sub(Message::HEADROOM);
-        let header = start.cast::<BlockHeader>().read_unaligned();
+        let place = block.cast::<BlockHeader>().sub(1);
+        let header = place.read_unaligned();
         if header.mark != BLOCK_MARK ^ start as usize {
             log::log(
                 Level::Error,
@@ -133,7 +194,7 @@ pub(crate) unsafe fn free_block(block: *mut c_void) {
             );
             return;
         }
-        start.cast::<BlockHeader>().write_unaligned(BlockHeader { capacity: 0, mark: 0 });
+        place.write_unaligned(BlockHeader { capacity: 0, mark: 0 });
         drop(Vec::from_raw_parts(start, 0, header.capacity));
     }
 }
@@ -148,7 +209,7 @@ mod tests {
         for length in [1usize, 15, 16, 1200, 1 << 20] {
             let payload = vec![7; length];
             let info = MessageInfo { channel: 0, reliable: true, id: 0 };
-            let block = into_block(Message::new(info, &payload));
+            let block = into_own_block(Message::new(info, &payload));
             assert_eq!(block as usize % align_of::<u64>(), 0);
             // SAFETY: the block holds `length` bytes and is freed once.
             unsafe {
@@ -160,11 +221,30 @@ mod tests {
 
     #[test]
     fn a_panic_kills_the_handle_and_nothing_else() {
-        let mut handle = Handle::new(5);
-        assert_eq!(with_host(Some(&mut handle), -1, |host| *host), 5);
-        assert_eq!(with_host(Some(&mut handle), -1, |_| panic!("for the test")), -1);
-        assert_eq!(with_host(Some(&mut handle), -1, |host| *host), -1);
-        assert_eq!(with_host(None::<&mut Handle<i32>>, -1, |host| *host), -1);
-        destroy(handle);
+        let place = Handle::create(5, std::ptr::null_mut(), |handle| handle);
+        // SAFETY: the handle was just made and is destroyed below.
+        let handle = unsafe { &*place };
+        assert_eq!(with_host(Some(handle), -1, |host| *host), 5);
+        assert_eq!(with_host(Some(handle), -1, |_| panic!("for the test")), -1);
+        assert_eq!(with_host(Some(handle), -1, |host| *host), -1);
+        assert_eq!(with_host(None::<&Handle<i32>>, -1, |host| *host), -1);
+        // SAFETY: as above.
+        unsafe { destroy(place, |handle| handle) };
+    }
+
+    #[test]
+    fn a_callback_cannot_use_the_handle_that_called_it() {
+        let place = Handle::create(5, std::ptr::null_mut(), |handle| handle);
+        // SAFETY: the handle was just made and is destroyed below.
+        let handle = unsafe { &*place };
+        let inside = with_host(Some(handle), -1, |_| {
+            // SAFETY: as above; it is refused, because the handle is in a call.
+            unsafe { destroy(place, |handle| handle) };
+            with_host(Some(handle), -2, |host| *host)
+        });
+        assert_eq!(inside, -2);
+        assert_eq!(with_host(Some(handle), -1, |host| *host), 5);
+        // SAFETY: as above.
+        unsafe { destroy(place, |handle| handle) };
     }
 }

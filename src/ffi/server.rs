@@ -2,16 +2,15 @@
 
 use super::client::{delivery, rtt_ms, send_result, simulator_seed};
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key, secret_key};
-use super::endpoint::cn_endpoint_t;
-use super::error::{cn_result_t, failure, internal_failure, success};
-use super::{Handle, bytes, destroy, free_block, guarded, into_block, text, with_host};
-use crate::endpoint;
+use super::endpoint::{cn_endpoint_t, read_address};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
 use crate::log::{self, Level};
 use crate::server::Event;
 use crate::statistics::Statistics;
 use crate::time::Instant;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::time::Duration;
 
@@ -144,8 +143,11 @@ pub(crate) unsafe fn with_server<T>(
     body: impl FnOnce(&mut ServerHost) -> T,
 ) -> T {
     // SAFETY: as this function's.
-    let server = unsafe { server.as_mut() };
-    with_host(server.map(|server| &mut server.0), otherwise, body)
+    let server = unsafe { server.as_ref() };
+    with_host(server.map(|server| &server.0), otherwise, |server| {
+        server.restart_if_forked();
+        body(server)
+    })
 }
 
 /// A slot number from C; one that no server has if it is negative.
@@ -172,13 +174,13 @@ pub extern "C" fn cn_server_config_defaults() -> cn_server_config_t {
 /// Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
 /// changes. It does not run before `cn_server_start`.
 ///
-/// Returns NULL only if memory has run out. Destroy the server with `cn_server_destroy`.
+/// Returns NULL only if the program's allocator gave none. Destroy the server with `cn_server_destroy`.
 #[unsafe(no_mangle)]
 pub extern "C" fn cn_server_create(config: cn_server_config_t) -> *mut cn_server_t {
     create(&config, DEFAULT_MAX_CLIENTS)
 }
 
-/// `cn_server_create` with room for `max_clients` clients, 1 to 65535. `cn_server_create` itself becomes
+/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535. `cn_server_create` itself becomes
 /// this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_server_create(config: cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
@@ -189,6 +191,7 @@ pub extern "C" fn cnx_server_create(config: cn_server_config_t, max_clients: c_i
 fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
     let timeout = u64::try_from(config.connection_timeout).ok().filter(|&seconds| seconds > 0);
     let resend = config.resend_rate.clamp(0.0, 3600.0);
+    let ctx = config.user_allocator_context;
     let config = ServerHostConfig {
         application_id: config.application_id,
         public_key: public_key(&config.public_key),
@@ -198,7 +201,7 @@ fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
     };
     guarded(std::ptr::null_mut(), || {
         let max_clients = usize::try_from(max_clients).unwrap_or(1);
-        Box::into_raw(Box::new(cn_server_t(Handle::new(ServerHost::new(config, max_clients)))))
+        Handle::create(ServerHost::new(config, max_clients), ctx, cn_server_t)
     })
 }
 
@@ -206,10 +209,8 @@ fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
 /// program's, to be freed with `cn_server_free_packet` of any server, or NULL. NULL is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_destroy(server: *mut cn_server_t) {
-    if !server.is_null() {
-        // SAFETY: the server was made by `Box::into_raw`, and its owner gives it back.
-        destroy(unsafe { Box::from_raw(server) }.0);
-    }
+    // SAFETY: the caller passes a server, or NULL, and gives it back.
+    unsafe { destroy(server, |server| &server.0) };
 }
 
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
@@ -224,23 +225,18 @@ pub unsafe extern "C" fn cn_server_start(
     address_and_port: *const c_char,
 ) -> cn_result_t {
     if server.is_null() {
-        return failure("`server` is NULL.");
+        return failure(c"`server` is NULL.");
     }
     // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
-    let Some(text) = (unsafe { text(address_and_port) }) else {
-        return failure("Unable to initialize endpoint. `address_and_port` is NULL or not text.");
-    };
-    let address = match endpoint::parse(text) {
+    let address = match unsafe { read_address(address_and_port) } {
         Ok(address) => address,
-        Err(error) => {
-            return failure(format_args!("Unable to initialize endpoint. \"{text}\": {error}."));
-        }
+        Err(error) => return error,
     };
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| match server.start(address) {
             Ok(()) => success(),
-            Err(error) => failure(error),
+            Err(error) => failure_with(error),
         })
     }
 }
@@ -288,7 +284,8 @@ pub unsafe extern "C" fn cn_server_pop_event(
         },
         Event::Message { index, message } => {
             let (client_index, size) = (index as c_int, message.len() as c_int);
-            let data = into_block(message);
+            // SAFETY: a server that has an event is one.
+            let data = into_block(unsafe { &(*server).0 }, message);
             cn_server_event_t {
                 r#type: cn_server_event_type_t::PAYLOAD_PACKET,
                 u: cn_server_event_union {
@@ -353,13 +350,13 @@ pub unsafe extern "C" fn cn_server_send(
     send_reliably: bool,
 ) -> cn_result_t {
     if server.is_null() {
-        return failure("`server` is NULL.");
+        return failure(c"`server` is NULL.");
     }
     if size <= 0 {
-        return failure("Empty packets are not allowed.");
+        return failure(c"Empty packets are not allowed.");
     }
     // SAFETY: the caller's packet has `size` bytes, or is NULL.
-    let Some(data) = (unsafe { bytes(packet, size) }) else { return failure("`packet` is NULL.") };
+    let Some(data) = (unsafe { bytes(packet, size) }) else { return failure(c"`packet` is NULL.") };
     let delivery = delivery(send_reliably);
     // SAFETY: the caller passes a server.
     unsafe {
@@ -390,20 +387,16 @@ pub unsafe extern "C" fn cn_server_set_public_ip(
     address_and_port: *const c_char,
 ) {
     // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
-    let text = unsafe { text(address_and_port) };
-    match text.map(|text| (text, endpoint::parse(text))) {
-        Some((_, Ok(address))) => {
+    match unsafe { read_address(address_and_port) } {
+        Ok(address) => {
             // SAFETY: the caller passes a server, or NULL.
             unsafe { with_server(server, (), |server| server.add_public_address(address)) };
         }
-        Some((text, Err(error))) => log::log(
-            Level::Warning,
-            format_args!("cn_server_set_public_ip: \"{text}\" was ignored: {error}"),
-        ),
-        None => log::log(
-            Level::Warning,
-            format_args!("cn_server_set_public_ip: NULL, or not text, was ignored"),
-        ),
+        Err(error) => {
+            // SAFETY: the details of a failure are a string.
+            let text = unsafe { CStr::from_ptr(error.details) }.to_string_lossy();
+            log::log(Level::Warning, format_args!("cn_server_set_public_ip was ignored. {text}"));
+        }
     }
 }
 

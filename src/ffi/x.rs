@@ -1,12 +1,11 @@
 //! What the original does not have (`cute_net_x.h`).
 
 use super::client::{cn_client_t, with_client};
-use super::endpoint::cn_endpoint_t;
-use super::error::{cn_result_t, failure, internal_failure, success};
+use super::endpoint::{cn_endpoint_t, read_address};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::guarded;
 use super::server::{cn_server_t, slot, with_server};
-use super::{guarded, text};
 use crate::drop_reason::{DropCounters, DropReason};
-use crate::endpoint;
 use crate::host::SendMode;
 use crate::log::{self, Level};
 use crate::server::MAX_CLIENTS;
@@ -31,12 +30,12 @@ pub unsafe extern "C" fn cnx_server_set_max_clients(
     max_clients: c_int,
 ) -> cn_result_t {
     if server.is_null() {
-        return failure("`server` is NULL.");
+        return failure(c"`server` is NULL.");
     }
     let Some(count) =
         usize::try_from(max_clients).ok().filter(|count| (1..=MAX_CLIENTS).contains(count))
     else {
-        return failure(format_args!(
+        return failure_with(format_args!(
             "A server has room for 1 to {MAX_CLIENTS} clients, not {max_clients}."
         ));
     };
@@ -44,7 +43,7 @@ pub unsafe extern "C" fn cnx_server_set_max_clients(
     unsafe {
         with_server(server, internal_failure(), |server| {
             if server.is_running() {
-                return failure("The server runs: set its number of clients before it starts.");
+                return failure(c"The server runs: set its number of clients before it starts.");
             }
             server.set_max_clients(count);
             success()
@@ -77,7 +76,7 @@ pub unsafe extern "C" fn cnx_server_client_user_data(
     user_data_out: *mut u8,
 ) -> cn_result_t {
     if server.is_null() || user_data_out.is_null() {
-        return failure("`server` or `user_data_out` is NULL.");
+        return failure(c"`server` or `user_data_out` is NULL.");
     }
     // SAFETY: the caller passes a server, and room for USER_DATA_SIZE bytes.
     unsafe {
@@ -86,7 +85,7 @@ pub unsafe extern "C" fn cnx_server_client_user_data(
                 user_data_out.copy_from_nonoverlapping(data.as_ptr(), USER_DATA_SIZE);
                 success()
             }
-            None => failure("Client is not connected."),
+            None => failure(c"Client is not connected."),
         })
     }
 }
@@ -100,17 +99,12 @@ pub unsafe extern "C" fn cnx_server_add_public_address(
     address_and_port: *const c_char,
 ) -> cn_result_t {
     if server.is_null() {
-        return failure("`server` is NULL.");
+        return failure(c"`server` is NULL.");
     }
     // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
-    let Some(text) = (unsafe { text(address_and_port) }) else {
-        return failure("Unable to initialize endpoint. `address_and_port` is NULL or not text.");
-    };
-    let address = match endpoint::parse(text) {
+    let address = match unsafe { read_address(address_and_port) } {
         Ok(address) => address,
-        Err(error) => {
-            return failure(format_args!("Unable to initialize endpoint. \"{text}\": {error}."));
-        }
+        Err(error) => return error,
     };
     // SAFETY: the caller passes a server.
     unsafe {
@@ -130,7 +124,7 @@ pub unsafe extern "C" fn cnx_server_bound_endpoint(
     endpoint_out: *mut cn_endpoint_t,
 ) -> cn_result_t {
     if server.is_null() || endpoint_out.is_null() {
-        return failure("`server` or `endpoint_out` is NULL.");
+        return failure(c"`server` or `endpoint_out` is NULL.");
     }
     // SAFETY: the caller passes a server, and room for an endpoint.
     unsafe {
@@ -140,7 +134,7 @@ pub unsafe extern "C" fn cnx_server_bound_endpoint(
                 endpoint_out.write(address.into());
                 success()
             }
-            None => failure("The server does not run."),
+            None => failure(c"The server does not run."),
         })
     }
 }
@@ -155,7 +149,7 @@ pub unsafe extern "C" fn cnx_client_bound_endpoint(
     endpoint_out: *mut cn_endpoint_t,
 ) -> cn_result_t {
     if client.is_null() || endpoint_out.is_null() {
-        return failure("`client` or `endpoint_out` is NULL.");
+        return failure(c"`client` or `endpoint_out` is NULL.");
     }
     // SAFETY: the caller passes a client, and room for an endpoint.
     unsafe {
@@ -165,7 +159,7 @@ pub unsafe extern "C" fn cnx_client_bound_endpoint(
                 endpoint_out.write(address.into());
                 success()
             }
-            None => failure("Client is not connected."),
+            None => failure(c"Client is not connected."),
         })
     }
 }
@@ -294,12 +288,12 @@ impl cnx_counters_t {
     /// `out` points to a `cnx_counters_t` of any version whose `size` is set, or is NULL.
     unsafe fn write_to(mut self, out: *mut cnx_counters_t) -> cn_result_t {
         if out.is_null() {
-            return failure("`counters_out` is NULL.");
+            return failure(c"`counters_out` is NULL.");
         }
         // SAFETY: every version of the struct begins with its size.
         let room = unsafe { out.cast::<u32>().read() };
         if (room as usize) < size_of::<u32>() + size_of::<u64>() {
-            return failure("`counters_out->size` is not set: set it to sizeof(cnx_counters_t).");
+            return failure(c"`counters_out->size` is not set: set it to sizeof(cnx_counters_t).");
         }
         let length = (room as usize).min(size_of::<cnx_counters_t>());
         self.size = length as u32;
@@ -318,7 +312,7 @@ pub unsafe extern "C" fn cnx_server_counters(
     counters_out: *mut cnx_counters_t,
 ) -> cn_result_t {
     if server.is_null() {
-        return failure("`server` is NULL.");
+        return failure(c"`server` is NULL.");
     }
     // SAFETY: the caller passes a server, and a struct whose size is set.
     unsafe {
@@ -338,7 +332,7 @@ pub unsafe extern "C" fn cnx_client_counters(
     counters_out: *mut cnx_counters_t,
 ) -> cn_result_t {
     if client.is_null() {
-        return failure("`client` is NULL.");
+        return failure(c"`client` is NULL.");
     }
     // SAFETY: the caller passes a client, and a struct whose size is set.
     unsafe {

@@ -30,6 +30,8 @@ pub enum ConnectError {
     Socket(io::Error),
     /// No random bytes.
     Random(RandomError),
+    /// The program asked for IPv6 and was compiled without.
+    Forbidden,
 }
 
 impl fmt::Display for ConnectError {
@@ -38,6 +40,11 @@ impl fmt::Display for ConnectError {
             ConnectError::Token(error) => error.fmt(f),
             ConnectError::Socket(error) => write!(f, "Unable to open socket. {error}"),
             ConnectError::Random(error) => error.fmt(f),
+            // The original's text.
+            ConnectError::Forbidden => f.write_str(
+                "Unable to open socket. Cute net compiled without IPV6 support but client configured to \
+                 use ipv6",
+            ),
         }
     }
 }
@@ -49,6 +56,7 @@ pub struct ClientHost {
     client: Client,
     clock: Clock,
     port: u16,
+    forbidden: bool,
     v4: Option<Port>,
     v6: Option<Port>,
     inbound: Inbound,
@@ -64,6 +72,7 @@ impl ClientHost {
             client: Client::new(application_id),
             clock: Clock::default(),
             port,
+            forbidden: false,
             v4: None,
             v6: None,
             inbound: Inbound::default(),
@@ -77,6 +86,9 @@ impl ClientHost {
     /// opened for each family of address that the token lists.
     pub fn connect(&mut self, token: &[u8; TOKEN_SIZE]) -> Result<(), ConnectError> {
         self.disconnect();
+        if self.forbidden {
+            return Err(ConnectError::Forbidden);
+        }
         let seed = random::bytes().map_err(ConnectError::Random)?;
         self.fork = ForkGuard::new();
         self.client.connect(token, seed).map_err(ConnectError::Token)?;
@@ -108,6 +120,11 @@ impl ClientHost {
         })
     }
 
+    /// Makes every attempt to connect fail: the program was compiled without IPv6 and asked for it.
+    pub fn forbid_connecting(&mut self) {
+        self.forbidden = true;
+    }
+
     /// Ends the connection: what is queued leaves, and the server is told. What was received can still
     /// be taken.
     pub fn disconnect(&mut self) {
@@ -120,10 +137,10 @@ impl ClientHost {
     pub fn update(&mut self, dt: f64, unix: u64) {
         let step = self.clock.advance(dt);
         let now = self.clock.now();
+        self.leave_if_forked();
         if !self.client.is_active() {
             return;
         }
-        self.leave_if_forked();
         self.client.advance(now, unix);
         self.release_simulated();
         let ClientHost { client, inbound, v4, v6, .. } = self;
@@ -266,11 +283,13 @@ impl ClientHost {
     }
 
     /// In a forked copy the connection belongs to the parent: the copy forgets it without a word.
-    fn leave_if_forked(&mut self) {
+    pub fn leave_if_forked(&mut self) {
         if self.fork.is_in_child() {
             self.client.abandon();
             self.fork = ForkGuard::new();
             self.simulator = None;
+            self.v4 = None;
+            self.v6 = None;
         }
     }
 }

@@ -227,7 +227,9 @@ impl ServerHost {
 
     /// Also accepts tokens that list `address`, now and after every start.
     pub fn add_public_address(&mut self, address: SocketAddr) {
-        self.public.push(address);
+        if !self.public.contains(&address) {
+            self.public.push(address);
+        }
         if let Some(engine) = &mut self.engine {
             engine.add_public_address(address);
         }
@@ -318,8 +320,9 @@ impl ServerHost {
     }
 
     /// In a forked copy the connections belong to the parent: the copy forgets them without a word,
-    /// and serves new ones under keys of its own.
-    fn restart_if_forked(&mut self) {
+    /// and serves new ones under keys of its own, as a server that became a daemon must. The socket is
+    /// still the parent's too: while both update, each gets some of the datagrams.
+    pub fn restart_if_forked(&mut self) {
         if !self.fork.is_in_child() {
             return;
         }

@@ -25,6 +25,8 @@ enum Verdict {
     Welcome,
     /// It has one, in this slot.
     Live(u32),
+    /// It may make one when the program has heard that an earlier client is gone.
+    NotYet,
     /// It may not.
     Denied(DenyReason, DropReason),
 }
@@ -50,8 +52,12 @@ impl Server {
         if holder.is_some_and(|client| client.creation > secret.creation) {
             return Verdict::Denied(DenyReason::TOKEN_USED, DropReason::TokenUsed);
         }
-        if (holder.is_none() && self.slots.is_full()) || self.used.is_full(now, self.unix) {
+        let full = holder.is_none() && self.slots.is_full();
+        if full || self.used.is_full(now, self.unix) {
             return Verdict::Denied(DenyReason::FULL, DropReason::Full);
+        }
+        if holder.is_none() && self.slots.vacant().is_none() {
+            return Verdict::NotYet;
         }
         Verdict::Welcome
     }
@@ -72,6 +78,7 @@ impl Server {
         let token = self.admission.open(&request)?;
         match self.judge(&token, arrival) {
             Verdict::Welcome => {}
+            Verdict::NotYet => return Err(DropReason::Full),
             Verdict::Live(index) => {
                 let Some(client) = self.slots.get(index) else { return Err(DropReason::Unexpected) };
                 if client.random != token.random {
@@ -109,6 +116,7 @@ impl Server {
                 self.deny(&token, arrival, reason);
                 Err(counted)
             }
+            Verdict::NotYet => Err(DropReason::Full),
             Verdict::Live(index) => {
                 let Some(client) = self.slots.get_mut(index) else { return Err(DropReason::Unexpected) };
                 if client.random != token.random {

@@ -1,5 +1,6 @@
 //! The places of a server's clients: the lowest free one is taken first, and a connection id finds
-//! its place at once and never that of a later client.
+//! its place at once and never that of a later client. A place is free again once the program has heard
+//! that its client is gone: until then the place's number means that client, whatever the program does.
 
 use super::Client;
 use std::cmp::Reverse;
@@ -41,7 +42,8 @@ impl Slots {
         self.connected
     }
 
-    /// True if no client fits.
+    /// True if every slot has a client. Without one a client may still have to wait for a slot to be
+    /// released.
     pub fn is_full(&self) -> bool {
         self.connected >= self.capacity
     }
@@ -68,14 +70,18 @@ impl Slots {
         }
     }
 
-    /// Takes the client out of a slot.
+    /// Takes the client out of a slot, which stays taken until it is [released](Self::release).
     pub fn vacate(&mut self, slot: u32) -> Option<Box<Client>> {
         let place = self.slots.get_mut(slot as usize)?;
         let client = place.client.take()?;
         place.generation = place.generation.wrapping_add(1);
-        self.free.push(Reverse(slot));
         self.connected -= 1;
         Some(client)
+    }
+
+    /// Frees a slot that was [vacated](Self::vacate): the program knows that its client is gone.
+    pub fn release(&mut self, slot: u32) {
+        self.free.push(Reverse(slot));
     }
 
     /// The client in a slot.

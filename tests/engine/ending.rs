@@ -171,12 +171,17 @@ fn d36_d37_a_client_object_starts_clean_after_every_end() {
         let token = world.token_with(&options);
         world.connect_with(client, &token);
     };
+    /// A client that took its own place over has another slot: the program had not heard of it yet.
+    fn only_slot(world: &World) -> u32 {
+        let taken = |index: &u32| world.servers[0].server.is_connected(*index);
+        (0..32).find(taken).unwrap()
+    }
     type Ending = (&'static str, fn(&mut World));
     let endings: [Ending; 7] = [
         ("left", |world| world.clients[0].client.disconnect()),
-        ("kicked", |world| world.kick(0, true)),
+        ("kicked", |world| world.kick(only_slot(world), true)),
         ("kicked without a word", |world| {
-            world.kick(0, false);
+            world.kick(only_slot(world), false);
             world.run(secs(5));
         }),
         ("server silent", |world| {
@@ -195,10 +200,11 @@ fn d36_d37_a_client_object_starts_clean_after_every_end() {
     for (name, end) in endings {
         connect(&mut world, 5);
         world.run_until(secs(6), |world| world.state(0) == Connected);
+        let slot = only_slot(&world);
         for number in 0..1200u16 {
             world.client_sends(0, ReliableOrdered, &number.to_le_bytes());
-            world.server_sends(0, ReliableOrdered, &number.to_le_bytes());
-            world.server_sends(0, Unreliable, &number.to_le_bytes());
+            world.server_sends(slot, ReliableOrdered, &number.to_le_bytes());
+            world.server_sends(slot, Unreliable, &number.to_le_bytes());
         }
         world.run(secs(2));
         assert_eq!(world.servers[0].received.len(), 1200, "before {name}");
@@ -273,4 +279,34 @@ fn a_bad_network_loses_no_disconnect_for_long() {
             world.servers[0].events.len() == 2 && world.state(1) != Connected
         });
     }
+}
+
+/// Until the program has popped that a client is gone, the client's slot names nobody else: a reply to what
+/// it had sent goes nowhere, and never to another player.
+#[test]
+fn a_slot_is_nobody_elses_before_its_disconnection_is_popped() {
+    let mut world = World::new(1);
+    world.config.max_clients = 2;
+    world.restart_server(0);
+    let [first, second] = [1, 2].map(|id| world.connect(id));
+    world.run(ms(200));
+    world.events();
+    world.servers[0].pops = false;
+    world.client_sends(first, ReliableOrdered, b"secret question");
+    world.flush_client(first);
+    world.clients[first].client.disconnect();
+    world.flush_client(first);
+    let third = world.connect(3);
+    world.run(secs(2));
+    // There is no free slot that means nobody, and the server is not full: the third waits.
+    assert_eq!(world.state(third), SendingConnectionRequest);
+    assert!(!world.servers[0].server.is_connected(0));
+    assert!(world.servers[0].server.send(0, 0, ReliableOrdered, 0, b"secret answer").is_err());
+    world.kick(0, true);
+    assert_eq!(world.state(second), Connected);
+    world.servers[0].pops = true;
+    world.run(secs(1));
+    assert_eq!(world.events(), ["-0 left", "+0 3"]);
+    assert_eq!(world.servers[0].received, [(0, true, b"secret question".to_vec())]);
+    assert_eq!([second, third].map(|client| world.state(client)), [Connected; 2]);
 }

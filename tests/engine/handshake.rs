@@ -300,7 +300,7 @@ fn a_newer_token_takes_the_connection_over_and_an_older_one_does_not() {
     let (state, took) = outcome(&mut world, second);
     assert_eq!(state, Connected);
     assert!(took < ms(200), "{took:?}");
-    assert_eq!(world.events(), ["+0 7", "-0 replaced by a newer connection", "+0 7"]);
+    assert_eq!(world.events(), ["+0 7", "-0 replaced by a newer connection", "+1 7"]);
     assert_eq!(world.servers[0].received, [(0, true, b"the last words".to_vec())]);
     // The crashed one, if it was only slow, learns why it is out.
     world.clients[first].runs = true;

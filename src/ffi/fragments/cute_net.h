@@ -13,23 +13,28 @@
 /// number defines it before it includes this header, in every file that calls `cn_server_create`.
 #ifndef CN_SERVER_MAX_CLIENTS
 #    define CN_SERVER_MAX_CLIENTS 32
+#    define CNX_SERVER_MAX_CLIENTS_UNSET
 #endif
 
 #define CN_ERROR_SUCCESS (0)
 #define CN_ERROR_FAILURE (-1)
 
 /// Leaves the calling function with the result of `x` if that is an error.
-#define CN_RETURN_IF_ERROR(x) do { cn_result_t result = (x); if (cn_is_error(result)) return result; } while (0)
+#define CN_RETURN_IF_ERROR(x) \
+    do { cn_result_t cnx_result_ = (x); if (cn_is_error(cnx_result_)) return cnx_result_; } while (0)
 
 /// What an endpoint holds.
 typedef enum cn_address_type_t
 {
     CN_ADDRESS_TYPE_NONE = 0, /* no address */
     CN_ADDRESS_TYPE_IPV4 = 1, /* `u.ipv4` */
+#ifndef CUTE_NET_NO_IPV6
     CN_ADDRESS_TYPE_IPV6 = 2  /* `u.ipv6` */
+#endif
 } cn_address_type_t;
 
-/// An address and a port.
+/// An address and a port. A program that defines `CUTE_NET_NO_IPV6` sees IPv4 alone, and has IPv6
+/// addresses refused where it passes one; the layout stays the same.
 typedef struct cn_endpoint_t
 {
     cn_address_type_t type;
@@ -37,7 +42,11 @@ typedef struct cn_endpoint_t
     union
     {
         uint8_t ipv4[4];  /* as written: 127.0.0.1 is { 127, 0, 0, 1 } */
+#ifndef CUTE_NET_NO_IPV6
         uint16_t ipv6[8]; /* the groups as written, each in host byte order */
+#else
+        uint16_t cnx_reserved[8];
+#endif
     } u;
 } cn_endpoint_t;
 
@@ -73,12 +82,12 @@ typedef struct cn_server_event_t
         /* A client connected; packets can be sent to it. */
         struct
         {
-            int client_index;       /* its slot: names it in calls until its disconnection is popped */
+            int client_index;       /* its slot: nobody else's until its disconnection is popped */
             uint64_t client_id;     /* the client id of its token */
             cn_endpoint_t endpoint; /* where it is */
         } new_connection;
 
-        /* A client is gone; its slot may have another client already. */
+        /* A client is gone; from now on its slot may have another. */
         struct
         {
             int client_index;

@@ -1,7 +1,22 @@
-#if CN_SERVER_MAX_CLIENTS != 32 && !defined(cn_server_create)
-#    define cn_server_create(config) cnx_server_create((config), CN_SERVER_MAX_CLIENTS)
+/* A program that chose its own CN_SERVER_MAX_CLIENTS. A function-like macro leaves `&cn_server_create` alone. */
+#ifndef cn_server_create
+#    if !defined(CNX_SERVER_MAX_CLIENTS_UNSET)
+#        define cn_server_create(...) cnx_server_create((__VA_ARGS__), CN_SERVER_MAX_CLIENTS)
+#    elif CN_SERVER_MAX_CLIENTS != 32
+#        define cn_server_create(...) cnx_server_create((__VA_ARGS__), CN_SERVER_MAX_CLIENTS)
+#    endif
 #endif
 
+/* A program that wants IPv4 alone. */
+#if defined(CUTE_NET_NO_IPV6) && !defined(cn_endpoint_init)
+#    define cn_endpoint_init(...) cnx_ipv4_endpoint_init(__VA_ARGS__)
+#    define cn_generate_connect_token(...) cnx_ipv4_generate_connect_token(__VA_ARGS__)
+#    define cn_client_create(...) cnx_ipv4_client_create(__VA_ARGS__)
+#    define cn_server_start(...) cnx_ipv4_server_start(__VA_ARGS__)
+#    define cn_server_set_public_ip(...) cnx_ipv4_server_set_public_ip(__VA_ARGS__)
+#endif
+
+/* Names of the original that programs use and this library does not. */
 #ifndef CN_NET_INTERNAL_H
 #define CN_NET_INTERNAL_H
 
@@ -13,7 +28,8 @@
 
 /*
  * The functions are in the library, so CUTE_NET_IMPLEMENTATION defines none. It brings the standard headers
- * that it brings in the original, which programs have come to rely on.
+ * that it brings in the original, which programs have come to rely on, and registers the program's
+ * allocator.
  */
 #if defined(CUTE_NET_IMPLEMENTATION) && !defined(CUTE_NET_IMPLEMENTATION_ONCE)
 #define CUTE_NET_IMPLEMENTATION_ONCE
@@ -26,5 +42,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(CN_ALLOC) && defined(CN_FREE)
+
+static void* cnx_alloc_of_program(size_t size, void* ctx)
+{
+    (void)ctx;
+    return CN_ALLOC(size, ctx);
+}
+
+static void cnx_free_of_program(void* memory, void* ctx)
+{
+    (void)ctx;
+    CN_FREE(memory, ctx);
+}
+
+/* Before `main`, by what the compiler offers for it. */
+#if defined(__cplusplus)
+static const bool cnx_allocator_registered =
+    (cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program), true);
+#elif defined(_MSC_VER)
+static void cnx_register_allocator(void) { cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program); }
+#pragma section(".CRT$XCU", read)
+__declspec(allocate(".CRT$XCU")) void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+#else
+__attribute__((constructor)) static void cnx_register_allocator(void)
+{
+    cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program);
+}
+#endif
+
+#endif /* CN_ALLOC and CN_FREE */
 
 #endif /* CUTE_NET_IMPLEMENTATION */
