@@ -83,6 +83,24 @@ typedef struct cnx_counters_t {
 /// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
 
+/// Sends a datagram of `size` bytes, or loses it. What it returns is not looked at.
+typedef int (*cnx_wire_send_t)(void *udata, const void *data, int size);
+
+/// Reads the next whole datagram into `data`, which has room for `size` bytes. Returns how many it has, 0 if
+/// none waits, less than 0 on a failure; after either, the client asks again at its next update.
+typedef int (*cnx_wire_recv_t)(void *udata, void *data, int size);
+
+/// A transport of the program's: datagrams of up to 1200 bytes, each of which may get lost, come twice or
+/// out of order.
+typedef struct cnx_client_wire_t {
+    /// The program's own, passed to both functions.
+    void *udata;
+    /// Sends.
+    cnx_wire_send_t send;
+    /// Receives.
+    cnx_wire_recv_t recv;
+} cnx_client_wire_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -116,10 +134,28 @@ cn_result_t cnx_server_client_user_data(cn_server_t *server,
 /// Fails if the address can't be read.
 cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *address_and_port);
 
-/// Where a server listens: after a start at port 0, which port that was.
+/// Where a server listens: after a start at port 0, which port that was. The IPv4 address of a server that
+/// listens at two.
 ///
 /// Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
-cn_result_t cnx_server_bound_endpoint(cn_server_t *server, cn_endpoint_t *endpoint_out);
+cn_result_t cnx_server_bound_endpoint(cn_server_t *server,
+                                      cn_endpoint_t *endpoint_out);
+
+/// Starts to listen at two addresses at once, one IPv4 and one IPv6 (`"0.0.0.0:5000"`, `"[::]:5000"`): one
+/// server, whose slots players of both families share. Otherwise as `cn_server_start`.
+///
+/// Fails as `cn_server_start`, and if an address is not of its family; then the server does not run.
+cn_result_t cnx_server_start_dual(cn_server_t *server,
+                                  const char *ipv4_address_and_port,
+                                  const char *ipv6_address_and_port);
+
+/// Where a server listens, as `cnx_server_bound_endpoint`, for one of `cnx_server_start_dual` too: writes up
+/// to `capacity` endpoints, IPv4 first.
+///
+/// Returns how many there are: 0, 1 or 2.
+int cnx_server_bound_endpoints(cn_server_t *server,
+                               cn_endpoint_t *endpoints_out,
+                               int capacity);
 
 /// Where a client's datagrams leave from.
 ///
@@ -160,6 +196,15 @@ cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *coun
 void cnx_set_log_callback(cnx_log_callback_t callback,
                           cnx_log_level_t max_level,
                           void *user);
+
+/// Makes a client's datagrams travel over functions of the program instead of UDP, from the next connection
+/// on; a connection there is ends. `wire` is copied; NULL is UDP again. The servers of a token are then
+/// names only: the wire leads to one. The functions are called during calls with this client alone, and must
+/// not use it.
+///
+/// Fails if `client` or one of the functions is NULL.
+cn_result_t cnx_client_set_wire(cn_client_t *client,
+                                const struct cnx_client_wire_t *wire);
 
 #ifdef __cplusplus
 }  // extern "C"

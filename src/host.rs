@@ -2,22 +2,19 @@
 //! the host reads and writes, with the program's clock and within a budget of work for each update.
 
 mod client;
+mod ports;
 mod server;
 
-pub use client::{ClientHost, ConnectError};
+pub use client::{ClientHost, ConnectError, Wire};
 pub use server::{ServerHost, ServerHostConfig, StartError};
 
-use crate::endpoint::{Path, Printed};
-use crate::log::{self, Level};
+use crate::endpoint::Path;
+use crate::message::Delivery;
 use crate::simulator::{Simulator, SimulatorConfig};
-use crate::socket::{Inbound, Outbound, Received, SEND_SIZE, Socket, SocketOptions};
+use crate::socket::SEND_SIZE;
 use crate::time::Instant;
-use crate::v2::connection::{Arrival, Transmit};
-use std::io;
-use std::net::SocketAddr;
+use crate::v2::connection::Transmit;
 use std::time::Duration;
-
-use crate::drop_reason::DropReason;
 
 /// When messages leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,81 +44,6 @@ impl ReadBudget {
     }
 }
 
-/// A socket and the datagrams that wait to be written to it.
-struct Port {
-    socket: Socket,
-    outbound: Outbound,
-}
-
-impl Port {
-    fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<Port> {
-        Ok(Port { socket: Socket::bind(address, options)?, outbound: Outbound::default() })
-    }
-
-    /// Reads within `budget` and hands each datagram to `handle`; true if more may wait.
-    fn receive(
-        &mut self,
-        inbound: &mut Inbound,
-        budget: ReadBudget,
-        now: Instant,
-        step: Duration,
-        mut handle: impl FnMut(&Arrival, Option<&mut [u8]>) -> Result<(), DropReason>,
-    ) -> bool {
-        let start = std::time::Instant::now();
-        let mut seen = 0;
-        loop {
-            match self.socket.receive(inbound) {
-                Received::Empty => return false,
-                Received::Error => seen += 1,
-                Received::Datagrams { drained } => {
-                    for datagram in inbound.datagrams() {
-                        seen += 1;
-                        // It came since the last update, whatever the clocks of kernel and program say.
-                        let arrival = Arrival { path: datagram.path, at: now - datagram.age.min(step) };
-                        let size = datagram.bytes.as_ref().map_or(0, |bytes| bytes.len());
-                        if let Err(reason) = handle(&arrival, datagram.bytes) {
-                            let from = Printed(datagram.path.remote);
-                            log::log(
-                                Level::Debug,
-                                format_args!("dropped {size} bytes from {from}: {reason}"),
-                            );
-                        }
-                    }
-                    if drained {
-                        return false;
-                    }
-                }
-            }
-            if seen >= budget.datagrams || start.elapsed() >= budget.time {
-                return true;
-            }
-        }
-    }
-
-    /// Writes what `poll` makes until it makes nothing, or the system takes no more.
-    fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
-        loop {
-            if self.outbound.room().is_none() {
-                self.socket.send(&mut self.outbound);
-            }
-            let Some(room) = self.outbound.room() else { return };
-            let Some(transmit) = poll(room) else { break };
-            self.outbound.commit(transmit.path, transmit.size);
-        }
-        self.socket.send(&mut self.outbound);
-    }
-
-    /// Writes one datagram.
-    fn write(&mut self, path: Path, bytes: &[u8]) {
-        let mut bytes = Some(bytes);
-        self.transmit(|room| {
-            let bytes = bytes.take()?;
-            room.get_mut(..bytes.len())?.copy_from_slice(bytes);
-            Some(Transmit { path, size: bytes.len() })
-        });
-    }
-}
-
 /// The network that a program asked to be simulated, between the engine and the socket.
 type SendSimulator = Simulator<Path>;
 
@@ -134,6 +56,36 @@ fn transmit_simulated(
     let mut buffer = [0; SEND_SIZE];
     while let Some(transmit) = poll(&mut buffer) {
         simulator.push(now, transmit.path, buffer.get(..transmit.size).unwrap_or_default());
+    }
+}
+
+/// Which message channels are reliable: a bit for each wire channel.
+#[derive(Clone, Copy, Debug, Default)]
+struct ReliableChannels(u16);
+
+impl ReliableChannels {
+    fn set(&mut self, channel: u8, reliable: bool) {
+        let bit = 1u16.checked_shl(channel.into()).unwrap_or(0);
+        if reliable { self.0 |= bit } else { self.0 &= !bit }
+    }
+
+    fn delivery(self, channel: u8) -> Delivery {
+        let reliable = self.0.checked_shr(channel.into()).is_some_and(|bits| bits & 1 == 1);
+        if reliable { Delivery::ReliableOrdered } else { Delivery::UnreliableSequenced }
+    }
+}
+
+/// What the system's clock says has passed since the last call, for programs that leave time to the library;
+/// nothing at the first.
+#[derive(Debug, Default)]
+struct SystemClock {
+    last: Option<std::time::Instant>,
+}
+
+impl SystemClock {
+    fn since_last(&mut self) -> Duration {
+        let now = std::time::Instant::now();
+        self.last.replace(now).map_or(Duration::ZERO, |last| now - last)
     }
 }
 

@@ -61,6 +61,7 @@ pub mod replay;
 pub mod server;
 pub mod simulator;
 pub mod slot_set;
+pub mod snapshot;
 pub mod socket;
 pub mod statistics;
 pub mod time;

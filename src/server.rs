@@ -66,7 +66,7 @@ pub struct ServerConfig {
 /// The addresses a token may list for this server.
 #[derive(Clone, Debug, Default)]
 struct Addresses {
-    bound: Option<SocketAddr>,
+    bound: Vec<SocketAddr>,
     public: Vec<SocketAddr>,
 }
 
@@ -74,16 +74,14 @@ impl Addresses {
     /// True if `address` is this server's. `local` is where the datagram was really sent to, which a
     /// socket bound to a wildcard address goes by.
     fn is_own(&self, address: SocketAddr, local: Option<IpAddr>) -> bool {
-        let Some(bound) = self.bound else { return false };
-        let reached = local.map(|ip| endpoint::canonical(SocketAddr::new(ip, bound.port())));
-        let by_wildcard = match reached {
-            Some(reached) => address == reached,
+        let by_socket = |bound: &SocketAddr| {
             // Where the system does not say, any address of this machine has to do.
-            None => address.port() == bound.port(),
+            let reached = local
+                .is_none_or(|local| endpoint::canonical(SocketAddr::new(local, 0)).ip() == address.ip());
+            let by_wildcard = bound.ip().is_unspecified() && bound.port() == address.port() && reached;
+            address == *bound || (by_wildcard && bound.is_ipv4() == address.is_ipv4())
         };
-        address == bound
-            || (bound.ip().is_unspecified() && by_wildcard)
-            || self.public.contains(&address)
+        self.bound.iter().any(by_socket) || self.public.contains(&address)
     }
 }
 
@@ -138,11 +136,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that is reached at `bound`. `seed` must be fresh random bytes at every start:
+    /// Starts a server that is reached at the addresses of `bound`. `seed` must be fresh random bytes at every start:
     /// what is drawn from it keeps recordings of earlier runs worthless.
     pub fn new(
         config: ServerConfig,
-        bound: SocketAddr,
+        bound: &[SocketAddr],
         public: &[SocketAddr],
         seed: [u8; 32],
     ) -> Server {
@@ -163,7 +161,10 @@ impl Server {
                 resend_ceiling: config.resend_ceiling,
                 inbox,
             },
-            addresses: Addresses { bound: Some(endpoint::canonical(bound)), public: Vec::new() },
+            addresses: Addresses {
+                bound: bound.iter().map(|&bound| endpoint::canonical(bound)).collect(),
+                public: Vec::new(),
+            },
             admission,
             used,
             slots,
@@ -481,6 +482,11 @@ impl Server {
     /// True if a client is in this slot.
     pub fn is_connected(&self, index: u32) -> bool {
         self.slots.get(index).is_some()
+    }
+
+    /// The slots of all clients.
+    pub fn clients(&self) -> impl Iterator<Item = u32> + '_ {
+        self.slots.occupied()
     }
 
     /// How many clients there are.

@@ -67,7 +67,7 @@ fn memory_stays_within_the_budget() {
         resend_ceiling: Duration::from_millis(100),
     };
     let mut host = ServerHost::new(config, 32);
-    host.start("127.0.0.1:0".parse().unwrap()).unwrap();
+    host.start(&["127.0.0.1:0".parse().unwrap()]).unwrap();
     host.update(0.1, 1);
     let cost = live() - before;
     assert!(cost <= 1 << 20, "a server costs {cost} bytes");

@@ -14,7 +14,7 @@ struct Header {
     trailer: Option<&'static str>,
 }
 
-const HEADERS: [Header; 2] = [
+const HEADERS: [Header; 3] = [
     Header {
         name: "cute_net.h",
         guard: "CN_NET_H",
@@ -37,9 +37,26 @@ const HEADERS: [Header; 2] = [
         guard: "CUTE_NET_X_H",
         about: include_str!("../src/ffi/fragments/cute_net_x_about.txt"),
         includes: &["cute_net.h"],
-        sources: &["x.rs"],
+        sources: &["x.rs", "wire.rs"],
         fragment: "cute_net_x.h",
         trailer: None,
+    },
+    Header {
+        name: "cute_networking.h",
+        guard: "CF_NETWORKING_H",
+        about: include_str!("../src/ffi/fragments/cute_networking_about.txt"),
+        includes: &["cute_net.h"],
+        sources: &[
+            "cf/result.rs",
+            "cf/address.rs",
+            "cf/token.rs",
+            "cf/client.rs",
+            "cf/server.rs",
+            "cf/messages.rs",
+            "cf/snapshot.rs",
+        ],
+        fragment: "cute_networking.h",
+        trailer: Some("cute_networking_trailer.h"),
     },
 ];
 

@@ -36,7 +36,7 @@ impl Pair {
     fn at(address: &str) -> Pair {
         let (public, secret) = key_pair::generate().unwrap();
         let mut server = ServerHost::new(config(public, secret.clone()), 32);
-        server.start(address.parse().unwrap()).unwrap();
+        server.start(&[address.parse().unwrap()]).unwrap();
         Pair { server, secret, tokens: 0 }
     }
 
@@ -62,7 +62,7 @@ impl Pair {
     }
 
     fn client(&mut self, client_id: u64) -> ClientHost {
-        let address = self.server.bound_address().unwrap();
+        let address = self.server.bound_addresses().next().unwrap();
         let token = self.token(client_id, &[address]);
         let mut client = ClientHost::new(0, APPLICATION);
         client.connect(&token).unwrap();
@@ -99,7 +99,7 @@ impl Pair {
 fn d17_zero_length_datagrams_do_not_end_the_receive_loop() {
     let mut pair = Pair::at("127.0.0.1:0");
     let mut client = pair.client(1);
-    let to = pair.server.bound_address().unwrap();
+    let to = pair.server.bound_addresses().next().unwrap();
     let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
     for number in 0..20u8 {
         for _ in 0..3 {
@@ -126,7 +126,7 @@ fn d17_zero_length_datagrams_do_not_end_the_receive_loop() {
 fn d18_an_update_ends_however_much_arrives() {
     let mut pair = Pair::at("127.0.0.1:0");
     let _client = pair.client(1);
-    let to = pair.server.bound_address().unwrap();
+    let to = pair.server.bound_addresses().next().unwrap();
     let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
     // More than an update may read, as far as the socket's buffer holds it.
     for _ in 0..6000 {
@@ -151,7 +151,7 @@ fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
     let mut pair = Pair::at("127.0.0.1:0");
     // A port that nobody listens on: the system answers with ICMP "port unreachable".
     let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let open = pair.server.bound_address().unwrap();
+    let open = pair.server.bound_addresses().next().unwrap();
     let token = pair.token(1, &[closed, open]);
     let mut client = ClientHost::new(0, APPLICATION);
     client.connect(&token).unwrap();
@@ -195,7 +195,7 @@ fn both_families_of_address_connect_from_one_token() {
     }
     // A dead server of one family, then a live one of the other.
     let mut pair = Pair::at("127.0.0.1:0");
-    let open = pair.server.bound_address().unwrap();
+    let open = pair.server.bound_addresses().next().unwrap();
     let token = pair.token(1, &["[::1]:1".parse().unwrap(), open]);
     let mut client = ClientHost::new(0, APPLICATION);
     client.connect(&token).unwrap();
@@ -270,11 +270,11 @@ fn a_bulk_transfer_over_loopback_arrives() {
 #[test]
 fn d45_the_port_that_the_system_chose_can_be_asked() {
     let pair = Pair::at("127.0.0.1:0");
-    let address = pair.server.bound_address().unwrap();
+    let address = pair.server.bound_addresses().next().unwrap();
     assert_ne!(address.port(), 0);
     let (public, secret) = key_pair::generate().unwrap();
     let mut second = ServerHost::new(config(public, secret), 1);
-    let error = second.start(address).unwrap_err().to_string();
+    let error = second.start(&[address]).unwrap_err().to_string();
     assert!(error.contains(&address.to_string()), "{error}");
-    assert_eq!(second.bound_address(), None);
+    assert_eq!(second.bound_addresses().next(), None);
 }

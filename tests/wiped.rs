@@ -118,7 +118,7 @@ fn d55_no_key_is_left_in_freed_memory() {
         resend_ceiling: Duration::from_millis(100),
         memory: DEFAULT_MEMORY,
     };
-    let mut server = Box::new(Server::new(config, address, &[], [7; 32]));
+    let mut server = Box::new(Server::new(config, &[address], &[], [7; 32]));
     let mut client = Box::new(Client::new(1));
     client.connect(&token, [8; 32]).unwrap();
     token.fill(0); // the program's own copy is the program's to wipe

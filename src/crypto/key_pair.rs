@@ -60,7 +60,12 @@ impl std::error::Error for KeyError {}
 
 /// Makes a pair of CUTE 2.00 from the operating system's random bytes.
 pub fn generate() -> Result<(PublicKey, SecretKey), RandomError> {
-    let seed = Zeroizing::new(random::bytes::<32>()?);
+    Ok(from_seed(*Zeroizing::new(random::bytes()?)))
+}
+
+/// The pair that `seed` makes.
+pub fn from_seed(seed: [u8; 32]) -> (PublicKey, SecretKey) {
+    let seed = Zeroizing::new(seed);
     let public = public_half(&seed);
     let mut secret = [0; 64];
     for (to, from) in secret.iter_mut().zip(seed.iter().chain(&public)) {
@@ -68,7 +73,7 @@ pub fn generate() -> Result<(PublicKey, SecretKey), RandomError> {
     }
     let pair = (PublicKey(public), SecretKey(secret));
     secret.zeroize();
-    Ok(pair)
+    pair
 }
 
 fn public_half(seed: &[u8; 32]) -> [u8; 32] {

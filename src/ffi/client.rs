@@ -6,7 +6,7 @@ use crate::client::ClientState;
 use crate::crypto::random;
 use crate::host::{ClientHost, simulator_config};
 use crate::log::{self, Level};
-use crate::message::Delivery;
+use crate::message::{Delivery, Message};
 use crate::token::TOKEN_SIZE;
 use crate::v2::outbox::SendError;
 use std::ffi::{c_char, c_int, c_void};
@@ -38,6 +38,15 @@ pub(crate) unsafe fn with_client<T>(
         client.leave_if_forked();
         body(client)
     })
+}
+
+/// Hands a message to the program, in memory of the client's allocator.
+///
+/// # Safety
+/// `client` came from `cn_client_create` and was not destroyed.
+pub(crate) unsafe fn block_of(client: *mut cn_client_t, message: Message) -> *mut c_void {
+    // SAFETY: as this function's.
+    into_block(unsafe { &(*client).0 }, message)
 }
 
 /// Makes a client that is not connected.
@@ -157,7 +166,7 @@ pub unsafe extern "C" fn cn_client_pop_packet(
     // SAFETY: a client that has a packet is one; the caller passes room for each value, or NULL for the
     // last.
     unsafe {
-        let block = message.map_or(std::ptr::null_mut(), |message| into_block(&(*client).0, message));
+        let block = message.map_or(std::ptr::null_mut(), |message| block_of(client, message));
         packet.write(block);
         size.write(length);
         if !was_sent_reliably.is_null() {

@@ -9,12 +9,15 @@
 #![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
 
 pub mod allocator;
+#[cfg(feature = "cf")]
+pub mod cf;
 pub mod client;
 pub mod crypto;
 pub mod endpoint;
 pub mod error;
 pub mod ipv4;
 pub mod server;
+pub mod wire;
 pub mod x;
 
 use crate::log::{self, Level};

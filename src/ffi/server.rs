@@ -7,6 +7,7 @@ use super::error::{cn_result_t, failure, failure_with, internal_failure, success
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
 use crate::log::{self, Level};
+use crate::message::Message;
 use crate::server::Event;
 use crate::statistics::Statistics;
 use crate::time::Instant;
@@ -130,6 +131,15 @@ const _: () = {
     assert!(offset_of!(cn_payload_packet, data) == 8 && offset_of!(cn_payload_packet, size) == 16);
 };
 
+/// Hands a message to the program, in memory of the server's allocator.
+///
+/// # Safety
+/// `server` came from `cn_server_create` and was not destroyed.
+pub(crate) unsafe fn block_of(server: *mut cn_server_t, message: Message) -> *mut c_void {
+    // SAFETY: as this function's.
+    into_block(unsafe { &(*server).0 }, message)
+}
+
 /// Clients a server has room for unless the program says otherwise (`CN_SERVER_MAX_CLIENTS`).
 pub(crate) const DEFAULT_MAX_CLIENTS: c_int = 32;
 
@@ -234,7 +244,7 @@ pub unsafe extern "C" fn cn_server_start(
     };
     // SAFETY: the caller passes a server.
     unsafe {
-        with_server(server, internal_failure(), |server| match server.start(address) {
+        with_server(server, internal_failure(), |server| match server.start(&[address]) {
             Ok(()) => success(),
             Err(error) => failure_with(error),
         })
@@ -285,7 +295,7 @@ pub unsafe extern "C" fn cn_server_pop_event(
         Event::Message { index, message } => {
             let (client_index, size) = (index as c_int, message.len() as c_int);
             // SAFETY: a server that has an event is one.
-            let data = into_block(unsafe { &(*server).0 }, message);
+            let data = unsafe { block_of(server, message) };
             cn_server_event_t {
                 r#type: cn_server_event_type_t::PAYLOAD_PACKET,
                 u: cn_server_event_union {

@@ -115,7 +115,8 @@ pub unsafe extern "C" fn cnx_server_add_public_address(
     }
 }
 
-/// Where a server listens: after a start at port 0, which port that was.
+/// Where a server listens: after a start at port 0, which port that was. The IPv4 address of a server that
+/// listens at two.
 ///
 /// Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
 #[unsafe(no_mangle)]
@@ -129,12 +130,66 @@ pub unsafe extern "C" fn cnx_server_bound_endpoint(
     // SAFETY: the caller passes a server, and room for an endpoint.
     unsafe {
         endpoint_out.write(cn_endpoint_t::NONE);
-        with_server(server, internal_failure(), |server| match server.bound_address() {
+        with_server(server, internal_failure(), |server| match server.bound_addresses().next() {
             Some(address) => {
                 endpoint_out.write(address.into());
                 success()
             }
             None => failure(c"The server does not run."),
+        })
+    }
+}
+
+/// Starts to listen at two addresses at once, one IPv4 and one IPv6 (`"0.0.0.0:5000"`, `"[::]:5000"`): one
+/// server, whose slots players of both families share. Otherwise as `cn_server_start`.
+///
+/// Fails as `cn_server_start`, and if an address is not of its family; then the server does not run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_start_dual(
+    server: *mut cn_server_t,
+    ipv4_address_and_port: *const c_char,
+    ipv6_address_and_port: *const c_char,
+) -> cn_result_t {
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    // SAFETY: the caller passes strings that end with a zero byte, or NULL.
+    let addresses = unsafe {
+        match (read_address(ipv4_address_and_port), read_address(ipv6_address_and_port)) {
+            (Ok(ipv4), Ok(ipv6)) => [ipv4, ipv6],
+            (Err(error), _) | (_, Err(error)) => return error,
+        }
+    };
+    if addresses.map(|address| address.is_ipv4()) != [true, false] {
+        return failure(c"Pass an IPv4 address, then an IPv6 address.");
+    }
+    // SAFETY: the caller passes a server.
+    unsafe {
+        with_server(server, internal_failure(), |server| match server.start(&addresses) {
+            Ok(()) => success(),
+            Err(error) => failure_with(error),
+        })
+    }
+}
+
+/// Where a server listens, as `cnx_server_bound_endpoint`, for one of `cnx_server_start_dual` too: writes up
+/// to `capacity` endpoints, IPv4 first.
+///
+/// Returns how many there are: 0, 1 or 2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_bound_endpoints(
+    server: *mut cn_server_t,
+    endpoints_out: *mut cn_endpoint_t,
+    capacity: c_int,
+) -> c_int {
+    let room = if endpoints_out.is_null() { 0 } else { usize::try_from(capacity).unwrap_or(0) };
+    // SAFETY: the caller passes a server, or NULL, and room for `capacity` endpoints, or NULL.
+    unsafe {
+        with_server(server, 0, |server| {
+            for (number, address) in server.bound_addresses().enumerate().take(room) {
+                endpoints_out.add(number).write(address.into());
+            }
+            server.bound_addresses().count() as c_int
         })
     }
 }

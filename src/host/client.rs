@@ -1,21 +1,24 @@
 //! A client on its own sockets.
 
-use super::{Port, ReadBudget, SendMode, SendSimulator, transmit_simulated};
+use super::ports::Ports;
+use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::client::{Client, ClientState};
 use crate::crypto::random::{self, RandomError};
 use crate::drop_reason::{DropCounters, DropReason};
+use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
-use crate::socket::{Inbound, SocketOptions};
+use crate::socket::{Inbound, RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::{InvalidToken, TOKEN_SIZE};
-use crate::v2::connection::Connection;
+use crate::v2::connection::{Arrival, Connection, Transmit};
 use crate::v2::outbox::SendError;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 1 << 20, send_buffer: 1 << 20 };
 /// An update of a client reads as much as one of a server with this many.
@@ -51,16 +54,27 @@ impl fmt::Display for ConnectError {
 
 impl std::error::Error for ConnectError {}
 
+/// A transport of the program's own in place of UDP: whole datagrams, which may get lost.
+pub trait Wire {
+    /// Sends a datagram, or loses it.
+    fn send(&mut self, datagram: &[u8]);
+
+    /// Reads the next datagram into `buffer`; its size, or `None` if none waits.
+    fn receive(&mut self, buffer: &mut [u8]) -> Option<usize>;
+}
+
 /// A client. Dropping it disconnects it.
 pub struct ClientHost {
     client: Client,
     clock: Clock,
+    system_clock: SystemClock,
     port: u16,
     forbidden: bool,
-    v4: Option<Port>,
-    v6: Option<Port>,
+    wire: Option<Box<dyn Wire>>,
+    ports: Ports,
     inbound: Inbound,
     mode: SendMode,
+    reliable: ReliableChannels,
     simulator: Option<SendSimulator>,
     fork: ForkGuard,
 }
@@ -71,12 +85,14 @@ impl ClientHost {
         ClientHost {
             client: Client::new(application_id),
             clock: Clock::default(),
+            system_clock: SystemClock::default(),
             port,
             forbidden: false,
-            v4: None,
-            v6: None,
+            wire: None,
+            ports: Ports::default(),
             inbound: Inbound::default(),
             mode: SendMode::default(),
+            reliable: ReliableChannels::default(),
             simulator: None,
             fork: ForkGuard::new(),
         }
@@ -92,32 +108,30 @@ impl ClientHost {
         let seed = random::bytes().map_err(ConnectError::Random)?;
         self.fork = ForkGuard::new();
         self.client.connect(token, seed).map_err(ConnectError::Token)?;
+        if self.wire.is_some() {
+            return Ok(());
+        }
         let has = |ipv4| self.client.servers().any(|server| server.is_ipv4() == ipv4);
-        let (needs_v4, needs_v6) = (has(true), has(false));
+        let families: [(bool, IpAddr); 2] =
+            [(has(true), Ipv4Addr::UNSPECIFIED.into()), (has(false), Ipv6Addr::UNSPECIFIED.into())];
         let mut opened = Err(io::ErrorKind::AddrNotAvailable.into());
-        let mut open = |needed: bool, ip: IpAddr| {
-            if !needed {
-                return None;
+        for (_, ip) in families.into_iter().filter(|(needed, _)| *needed) {
+            let result = self.ports.open(SocketAddr::new(ip, self.port), OPTIONS);
+            if opened.is_err() {
+                opened = result;
             }
-            match Port::bind(SocketAddr::new(ip, self.port), OPTIONS) {
-                Ok(port) => {
-                    opened = Ok(());
-                    Some(port)
-                }
-                Err(error) => {
-                    if opened.is_err() {
-                        opened = Err(error);
-                    }
-                    None
-                }
-            }
-        };
-        self.v4 = open(needs_v4, Ipv4Addr::UNSPECIFIED.into());
-        self.v6 = open(needs_v6, Ipv6Addr::UNSPECIFIED.into());
+        }
         opened.map_err(|error| {
             self.client.disconnect();
             ConnectError::Socket(error)
         })
+    }
+
+    /// Makes datagrams travel over `wire` from the next connection on, or over UDP again; leaves the
+    /// connection there may be. Whatever servers a token lists, they are reached by the wire.
+    pub fn set_wire(&mut self, wire: Option<Box<dyn Wire>>) {
+        self.disconnect();
+        self.wire = wire;
     }
 
     /// Makes every attempt to connect fail: the program was compiled without IPv6 and asked for it.
@@ -143,18 +157,16 @@ impl ClientHost {
         }
         self.client.advance(now, unix);
         self.release_simulated();
-        let ClientHost { client, inbound, v4, v6, .. } = self;
         let budget = ReadBudget::new(READS_LIKE, step);
-        let mut backlog = false;
-        for port in [v4, v6].into_iter().flatten() {
-            backlog |= port.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
-                Some(bytes) => client.handle_datagram(arrival, bytes),
-                None => {
-                    client.count_drop(DropReason::Size);
-                    Err(DropReason::Size)
-                }
-            });
-        }
+        let mut backlog = self.receive_by_wire(budget);
+        let ClientHost { client, inbound, ports, .. } = self;
+        backlog |= ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
+            Some(bytes) => client.handle_datagram(arrival, bytes),
+            None => {
+                client.count_drop(DropReason::Size);
+                Err(DropReason::Size)
+            }
+        });
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {
@@ -175,6 +187,22 @@ impl ClientHost {
             self.transmit_with(|client, room| client.poll_transmit_unreliable(room));
         }
         Ok(())
+    }
+
+    /// Queues a message on a message channel, wire channels 1 to 8; it leaves with the next flush or update.
+    pub fn send_message(&mut self, channel: u8, id: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.client.send(channel, self.reliable.delivery(channel), id, bytes)
+    }
+
+    /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
+    pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
+        self.reliable.set(channel, reliable);
+        let _ = priority;
+    }
+
+    /// Sets how many bytes of messages leave in a second at most.
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        let _ = rate;
     }
 
     /// Sends everything that is queued, as far as the network takes it.
@@ -220,6 +248,16 @@ impl ClientHost {
         self.clock
     }
 
+    /// What the system's clock says has passed since the last call of this function.
+    pub fn since_last_tick(&mut self) -> Duration {
+        self.system_clock.since_last()
+    }
+
+    /// The next message the server sent on a message channel.
+    pub fn pop_channel_message(&mut self) -> Option<Message> {
+        self.client.poll_channel_message()
+    }
+
     /// Datagrams received and dropped.
     pub fn counters(&self) -> &DropCounters {
         self.client.counters()
@@ -227,37 +265,65 @@ impl ClientHost {
 
     /// Where the client's datagrams leave from, while it is connected or connecting.
     pub fn bound_address(&self) -> Option<SocketAddr> {
-        let v4 = self.client.server()?.is_ipv4();
-        let port = if v4 { &self.v4 } else { &self.v6 };
-        port.as_ref().map(|port| port.socket.local_address())
+        let server = self.client.server()?;
+        self.ports.bound().find(|bound| bound.is_ipv4() == server.is_ipv4())
     }
 
     fn transmit(&mut self) {
         self.transmit_with(|client, room| client.poll_transmit(room));
     }
 
-    fn transmit_with(
-        &mut self,
-        mut poll: impl FnMut(&mut Client, &mut [u8]) -> Option<crate::v2::connection::Transmit>,
-    ) {
+    fn transmit_with(&mut self, mut poll: impl FnMut(&mut Client, &mut [u8]) -> Option<Transmit>) {
         self.leave_if_forked();
-        let v4 = self.client.server().is_some_and(|server| server.is_ipv4());
-        let ClientHost { client, simulator, clock, .. } = self;
+        let ClientHost { client, simulator, clock, wire, ports, .. } = self;
         if let Some(simulator) = simulator {
             transmit_simulated(simulator, clock.now(), |room| poll(client, room));
             self.release_simulated();
             return;
         }
-        let port = if v4 { &mut self.v4 } else { &mut self.v6 };
-        match port {
-            Some(port) => port.transmit(|room| poll(client, room)),
+        let mut buffer = [0; SEND_SIZE];
+        match wire {
+            None if ports.is_open() => ports.transmit(|room| poll(client, room)),
             // No socket for this server's family: it is as if it did not answer.
-            None => while poll(client, &mut [0; crate::socket::SEND_SIZE]).is_some() {},
+            None => while poll(client, &mut buffer).is_some() {},
+            Some(wire) => {
+                while let Some(transmit) = poll(client, &mut buffer) {
+                    wire.send(buffer.get(..transmit.size).unwrap_or_default());
+                }
+            }
         }
     }
 
-    fn port_for(&mut self, remote: SocketAddr) -> Option<&mut Port> {
-        if remote.is_ipv4() { self.v4.as_mut() } else { self.v6.as_mut() }
+    /// Reads what the wire has, within `budget`; true if more may wait.
+    fn receive_by_wire(&mut self, budget: ReadBudget) -> bool {
+        let ClientHost { wire: Some(wire), client, clock, .. } = self else { return false };
+        let start = std::time::Instant::now();
+        let mut buffer = [0; RECEIVE_SIZE];
+        for _ in 0..budget.datagrams {
+            let Some(size) = wire.receive(&mut buffer) else { return false };
+            let Some(remote) = client.server() else { return false };
+            let arrival = Arrival { path: Path { remote, local: None }, at: clock.now() };
+            // What was dropped is counted by its reason.
+            let _ = match buffer.get_mut(..size) {
+                Some(bytes) => client.handle_datagram(&arrival, bytes),
+                None => {
+                    client.count_drop(DropReason::Size);
+                    Err(DropReason::Size)
+                }
+            };
+            if start.elapsed() >= budget.time {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Writes a datagram that the simulated network let through.
+    fn write(&mut self, path: Path, bytes: &[u8]) {
+        match &mut self.wire {
+            Some(wire) => wire.send(bytes),
+            None => self.ports.write(path, bytes),
+        }
     }
 
     /// Writes the simulated network's datagrams that have arrived.
@@ -265,21 +331,16 @@ impl ClientHost {
         let now = self.clock.now();
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(|simulator| simulator.pop(now))
         {
-            if let Some(port) = self.port_for(path.remote) {
-                port.write(path, &bytes);
-            }
+            self.write(path, &bytes);
         }
     }
 
     /// Closes the sockets; what the simulated network still holds leaves first.
     fn close_sockets(&mut self) {
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
-            if let Some(port) = self.port_for(path.remote) {
-                port.write(path, &bytes);
-            }
+            self.write(path, &bytes);
         }
-        self.v4 = None;
-        self.v6 = None;
+        self.ports.close();
     }
 
     /// In a forked copy the connection belongs to the parent: the copy forgets it without a word.
@@ -288,8 +349,7 @@ impl ClientHost {
             self.client.abandon();
             self.fork = ForkGuard::new();
             self.simulator = None;
-            self.v4 = None;
-            self.v6 = None;
+            self.ports.close();
         }
     }
 }

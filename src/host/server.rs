@@ -1,6 +1,7 @@
 //! A server on its own socket.
 
-use super::{Port, ReadBudget, SendMode, SendSimulator, transmit_simulated};
+use super::ports::Ports;
+use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
 use crate::drop_reason::{DropCounters, DropReason};
@@ -73,11 +74,13 @@ pub struct ServerHost {
     max_clients: usize,
     public: Vec<SocketAddr>,
     clock: Clock,
+    system_clock: SystemClock,
     /// The engine of this run, or of the last, whose events can still be taken.
     engine: Option<Server>,
-    port: Option<Port>,
+    ports: Ports,
     inbound: Inbound,
     mode: SendMode,
+    reliable: ReliableChannels,
     simulator: Option<SendSimulator>,
     fork: ForkGuard,
 }
@@ -90,10 +93,12 @@ impl ServerHost {
             max_clients: max_clients.clamp(1, MAX_CLIENTS),
             public: Vec::new(),
             clock: Clock::default(),
+            system_clock: SystemClock::default(),
             engine: None,
-            port: None,
+            ports: Ports::default(),
             inbound: Inbound::default(),
             mode: SendMode::default(),
+            reliable: ReliableChannels::default(),
             simulator: None,
             fork: ForkGuard::new(),
         }
@@ -106,22 +111,22 @@ impl ServerHost {
 
     /// How many clients the server serves.
     pub fn max_clients(&self) -> usize {
-        self.engine
-            .as_ref()
-            .filter(|_| self.port.is_some())
-            .map_or(self.max_clients, Server::max_clients)
+        self.engine.as_ref().filter(|_| self.is_running()).map_or(self.max_clients, Server::max_clients)
     }
 
-    /// Starts to listen at `address`; port 0 lets the system choose. Events of an earlier run that were
-    /// not taken are gone.
-    pub fn start(&mut self, address: SocketAddr) -> Result<(), StartError> {
-        if let Some(port) = &self.port {
-            return Err(StartError::Running(port.socket.local_address()));
+    /// Starts to listen at `addresses`, at most one of each family; port 0 lets the system choose. Events
+    /// of an earlier run that were not taken are gone.
+    pub fn start(&mut self, addresses: &[SocketAddr]) -> Result<(), StartError> {
+        if let Some(address) = self.bound_addresses().next() {
+            return Err(StartError::Running(address));
         }
         let key = TokenKey::for_pair(&self.config.public_key, &self.config.secret_key);
         let key = key.map_err(StartError::Key)?;
         let seed = random::bytes().map_err(StartError::Random)?;
-        let port = Port::bind(address, OPTIONS).map_err(|error| StartError::Bind(address, error))?;
+        let mut ports = Ports::default();
+        for &address in addresses {
+            ports.open(address, OPTIONS).map_err(|error| StartError::Bind(address, error))?;
+        }
         let config = ServerConfig {
             application_id: self.config.application_id,
             keys: vec![key],
@@ -130,8 +135,9 @@ impl ServerHost {
             resend_ceiling: self.config.resend_ceiling,
             memory: DEFAULT_MEMORY,
         };
-        self.engine = Some(Server::new(config, port.socket.local_address(), &self.public, seed));
-        self.port = Some(port);
+        let bound: Vec<SocketAddr> = ports.bound().collect();
+        self.engine = Some(Server::new(config, &bound, &self.public, seed));
+        self.ports = ports;
         self.fork = ForkGuard::new();
         Ok(())
     }
@@ -139,7 +145,7 @@ impl ServerHost {
     /// Sends all clients away and closes the socket. What they had sent, and the news that they are
     /// gone, can still be taken.
     pub fn stop(&mut self) {
-        if self.port.is_none() {
+        if !self.is_running() {
             return;
         }
         self.restart_if_forked();
@@ -148,31 +154,29 @@ impl ServerHost {
         }
         self.transmit();
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
-            if let Some(port) = &mut self.port {
-                port.write(path, &bytes);
-            }
+            self.ports.write(path, &bytes);
         }
-        self.port = None;
+        self.ports.close();
     }
 
     /// True between start and stop.
     pub fn is_running(&self) -> bool {
-        self.port.is_some()
+        self.ports.is_open()
     }
 
     /// Reads, acts and sends. `dt` is the seconds since the last update, `unix` the time in unix seconds.
     pub fn update(&mut self, dt: f64, unix: u64) {
         let step = self.clock.advance(dt);
         let now = self.clock.now();
-        if self.port.is_none() {
+        if !self.is_running() {
             return;
         }
         self.restart_if_forked();
         self.release_simulated();
-        let ServerHost { engine: Some(engine), port: Some(port), inbound, .. } = self else { return };
+        let ServerHost { engine: Some(engine), ports, inbound, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = port.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
+        let backlog = ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
             Some(bytes) => engine.handle_datagram(arrival, bytes),
             None => {
                 engine.count_drop(DropReason::Size);
@@ -199,6 +203,31 @@ impl ServerHost {
             self.transmit_with(|engine, room| engine.poll_transmit_unreliable(index, room));
         }
         Ok(())
+    }
+
+    /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
+    pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
+        self.reliable.set(channel, reliable);
+        let _ = priority;
+    }
+
+    /// Sets how many bytes of messages leave in a second at most.
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        let _ = rate;
+    }
+
+    /// Queues a message for a client on a message channel, wire channels 1 to 8; it leaves with the next
+    /// flush or update.
+    pub fn send_message(
+        &mut self,
+        index: u32,
+        channel: u8,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        let delivery = self.reliable.delivery(channel);
+        let engine = self.running_mut().ok_or(SendError::NotConnected)?;
+        engine.send(index, channel, delivery, id, bytes)
     }
 
     /// Sends everything that is queued, as far as the network takes it.
@@ -248,14 +277,24 @@ impl ServerHost {
         }
     }
 
-    /// Where the server listens, the port the system chose included; `None` when it does not run.
-    pub fn bound_address(&self) -> Option<SocketAddr> {
-        self.port.as_ref().map(|port| port.socket.local_address())
+    /// Where the server listens, ports the system chose included, IPv4 first; nowhere when it does not run.
+    pub fn bound_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.ports.bound()
     }
 
     /// True if a client is in this slot.
     pub fn is_connected(&self, index: u32) -> bool {
         self.running().is_some_and(|engine| engine.is_connected(index))
+    }
+
+    /// The slots of all clients.
+    pub fn clients(&self) -> Vec<u32> {
+        self.running().map_or_else(Vec::new, |engine| engine.clients().collect())
+    }
+
+    /// What the system's clock says has passed since the last call of this function.
+    pub fn since_last_tick(&mut self) -> Duration {
+        self.system_clock.since_last()
     }
 
     /// How many clients there are.
@@ -284,11 +323,12 @@ impl ServerHost {
     }
 
     fn running(&self) -> Option<&Server> {
-        self.engine.as_ref().filter(|_| self.port.is_some())
+        self.engine.as_ref().filter(|_| self.is_running())
     }
 
     fn running_mut(&mut self) -> Option<&mut Server> {
-        self.engine.as_mut().filter(|_| self.port.is_some())
+        let running = self.is_running();
+        self.engine.as_mut().filter(|_| running)
     }
 
     fn transmit(&mut self) {
@@ -297,11 +337,11 @@ impl ServerHost {
 
     fn transmit_with(&mut self, mut poll: impl FnMut(&mut Server, &mut [u8]) -> Option<Transmit>) {
         self.restart_if_forked();
-        let ServerHost { engine: Some(engine), port: Some(port), simulator, clock, .. } = self else {
+        let ServerHost { engine: Some(engine), ports, simulator, clock, .. } = self else {
             return;
         };
         match simulator {
-            None => port.transmit(|room| poll(engine, room)),
+            None => ports.transmit(|room| poll(engine, room)),
             Some(simulator) => {
                 transmit_simulated(simulator, clock.now(), |room| poll(engine, room));
                 self.release_simulated();
@@ -311,11 +351,9 @@ impl ServerHost {
 
     /// Writes the simulated network's datagrams that have arrived.
     fn release_simulated(&mut self) {
-        let ServerHost { port: Some(port), simulator: Some(simulator), clock, .. } = self else {
-            return;
-        };
+        let ServerHost { ports, simulator: Some(simulator), clock, .. } = self else { return };
         while let Some((path, bytes)) = simulator.pop(clock.now()) {
-            port.write(path, &bytes);
+            ports.write(path, &bytes);
         }
     }
 
@@ -333,7 +371,7 @@ impl ServerHost {
             // Without random bytes there is nothing it could do safely.
             _ => {
                 self.engine = None;
-                self.port = None;
+                self.ports.close();
             }
         }
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Datagrams one call reads or writes.
 pub const BATCH: usize = 32;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
-const RECEIVE_SIZE: usize = 2048;
+pub const RECEIVE_SIZE: usize = 2048;
 /// Room for a datagram to be sent.
 pub const SEND_SIZE: usize = 1200;
 

@@ -136,7 +136,7 @@ impl World {
 
     pub fn add_server(&mut self, at: &str) -> usize {
         let seed = self.draw();
-        let server = Server::new(self.config.clone(), address(at), &[], seed);
+        let server = Server::new(self.config.clone(), &[address(at)], &[], seed);
         self.servers.push(WorldServer {
             server,
             address: address(at),
@@ -152,7 +152,7 @@ impl World {
     pub fn restart_server(&mut self, index: usize) {
         let seed = self.draw();
         let (config, at) = (self.config.clone(), self.servers[index].address);
-        self.servers[index].server = Server::new(config, at, &[], seed);
+        self.servers[index].server = Server::new(config, &[at], &[], seed);
         self.servers[index].server.advance(self.now, self.unix);
     }
 

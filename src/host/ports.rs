@@ -1,0 +1,185 @@
+//! The sockets of a client or a server: at most one for each family of addresses. A datagram leaves by
+//! that of its destination's family.
+
+use super::ReadBudget;
+use crate::drop_reason::DropReason;
+use crate::endpoint::{Path, Printed};
+use crate::log::{self, Level};
+use crate::socket::{Inbound, Outbound, Received, SEND_SIZE, Socket, SocketOptions};
+use crate::time::Instant;
+use crate::v2::connection::{Arrival, Transmit};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The sockets that are open.
+#[derive(Default)]
+pub(super) struct Ports {
+    v4: Option<Port>,
+    v6: Option<Port>,
+}
+
+impl Ports {
+    /// Opens a socket bound to `address`, in place of one of its family.
+    pub(super) fn open(&mut self, address: SocketAddr, options: SocketOptions) -> io::Result<()> {
+        let port = Port::bind(address, options)?;
+        *self.of_family(address.is_ipv4()) = Some(port);
+        Ok(())
+    }
+
+    /// Closes all sockets.
+    pub(super) fn close(&mut self) {
+        *self = Ports::default();
+    }
+
+    /// True if a socket is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.v4.is_some() || self.v6.is_some()
+    }
+
+    /// Where the sockets are bound, IPv4 first.
+    pub(super) fn bound(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        [&self.v4, &self.v6].into_iter().flatten().map(|port| port.socket.local_address())
+    }
+
+    fn of_family(&mut self, ipv4: bool) -> &mut Option<Port> {
+        if ipv4 { &mut self.v4 } else { &mut self.v6 }
+    }
+
+    /// Reads within `budget` for each socket and hands each datagram to `handle`, `None` for one that is too
+    /// long; true if more may wait.
+    pub(super) fn receive(
+        &mut self,
+        inbound: &mut Inbound,
+        budget: ReadBudget,
+        now: Instant,
+        step: Duration,
+        mut handle: impl FnMut(&Arrival, Option<&mut [u8]>) -> Result<(), DropReason>,
+    ) -> bool {
+        let mut backlog = false;
+        for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            backlog |= port.receive(inbound, budget, now, step, &mut handle);
+        }
+        backlog
+    }
+
+    /// Writes what `poll` makes until it makes nothing, or the system takes no more.
+    pub(super) fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
+        match (&mut self.v4, &mut self.v6) {
+            (Some(port), None) | (None, Some(port)) => port.transmit(poll),
+            (Some(_), Some(_)) => {
+                let mut buffer = [0; SEND_SIZE];
+                while self.has_room()
+                    && let Some(transmit) = poll(&mut buffer)
+                {
+                    if let Some(port) = self.of_family(transmit.path.remote.is_ipv4()) {
+                        port.push(transmit.path, buffer.get(..transmit.size).unwrap_or_default());
+                    }
+                }
+                for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+                    port.flush();
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// True if every socket takes another datagram.
+    fn has_room(&mut self) -> bool {
+        let ports = [&mut self.v4, &mut self.v6];
+        ports.into_iter().flatten().all(Port::has_room)
+    }
+
+    /// Writes one datagram.
+    pub(super) fn write(&mut self, path: Path, bytes: &[u8]) {
+        if let Some(port) = self.of_family(path.remote.is_ipv4())
+            && port.has_room()
+        {
+            port.push(path, bytes);
+            port.flush();
+        }
+    }
+}
+
+/// A socket and the datagrams that wait to be written to it.
+struct Port {
+    socket: Socket,
+    outbound: Outbound,
+}
+
+impl Port {
+    fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<Port> {
+        Ok(Port { socket: Socket::bind(address, options)?, outbound: Outbound::default() })
+    }
+
+    /// Reads within `budget` and hands each datagram to `handle`; true if more may wait.
+    fn receive(
+        &mut self,
+        inbound: &mut Inbound,
+        budget: ReadBudget,
+        now: Instant,
+        step: Duration,
+        handle: &mut impl FnMut(&Arrival, Option<&mut [u8]>) -> Result<(), DropReason>,
+    ) -> bool {
+        let start = std::time::Instant::now();
+        let mut seen = 0;
+        loop {
+            match self.socket.receive(inbound) {
+                Received::Empty => return false,
+                Received::Error => seen += 1,
+                Received::Datagrams { drained } => {
+                    for datagram in inbound.datagrams() {
+                        seen += 1;
+                        // It came since the last update, whatever the clocks of kernel and program say.
+                        let arrival = Arrival { path: datagram.path, at: now - datagram.age.min(step) };
+                        let size = datagram.bytes.as_ref().map_or(0, |bytes| bytes.len());
+                        if let Err(reason) = handle(&arrival, datagram.bytes) {
+                            let from = Printed(datagram.path.remote);
+                            log::log(
+                                Level::Debug,
+                                format_args!("dropped {size} bytes from {from}: {reason}"),
+                            );
+                        }
+                    }
+                    if drained {
+                        return false;
+                    }
+                }
+            }
+            if seen >= budget.datagrams || start.elapsed() >= budget.time {
+                return true;
+            }
+        }
+    }
+
+    /// Writes what `poll` makes until it makes nothing, or the system takes no more.
+    fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
+        while self.has_room()
+            && let Some(room) = self.outbound.room()
+            && let Some(transmit) = poll(room)
+        {
+            self.outbound.commit(transmit.path, transmit.size);
+        }
+        self.flush();
+    }
+
+    /// True if there is room for another datagram; what waits is sent first if it must.
+    fn has_room(&mut self) -> bool {
+        if self.outbound.room().is_none() {
+            self.flush();
+        }
+        self.outbound.room().is_some()
+    }
+
+    /// Queues a copy of a datagram, if there is [room](Self::has_room).
+    fn push(&mut self, path: Path, bytes: &[u8]) {
+        if let Some(room) = self.outbound.room().and_then(|room| room.get_mut(..bytes.len())) {
+            room.copy_from_slice(bytes);
+            self.outbound.commit(path, bytes.len());
+        }
+    }
+
+    fn flush(&mut self) {
+        self.socket.send(&mut self.outbound);
+    }
+}
