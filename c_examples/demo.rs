@@ -120,6 +120,7 @@ fn main() -> ExitCode {
             &examples.join(format!("{name}.c")),
             Language::C99,
             Linkage::Shared,
+            &[],
             &folder.join(name),
         );
     }

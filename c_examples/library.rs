@@ -84,7 +84,7 @@ pub fn compiler(language: Language) -> Command {
 }
 
 /// Compiles one source file to `out`.
-pub fn compile(source: &Path, language: Language, linkage: Linkage, out: &Path) {
+pub fn compile(source: &Path, language: Language, linkage: Linkage, defines: &[&str], out: &Path) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let library = library_folder();
     let mut command = compiler(language);
@@ -94,6 +94,7 @@ pub fn compile(source: &Path, language: Language, linkage: Linkage, out: &Path) 
     };
     command
         .args(["-O1", "-g", "-Wall", "-Wextra", "-pedantic", "-Werror"])
+        .args(defines.iter().map(|define| format!("-D{define}")))
         .arg("-I")
         .arg(root.join("include"))
         .arg(source)

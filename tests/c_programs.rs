@@ -9,22 +9,30 @@ use library::{Language, Linkage};
 use std::path::{Path, PathBuf};
 
 /// Builds and runs one program in each language against each library.
-fn run(name: &str) {
+fn run(name: &str, defines: &[&str]) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let source = root.join("ffi_tests").join(format!("{name}.c"));
+    let tag = defines.concat().replace(|c: char| !c.is_alphanumeric(), "_");
     for language in [Language::C99, Language::Cpp17] {
         for linkage in [Linkage::Shared, Linkage::Static] {
-            let out =
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{language:?}-{linkage:?}"));
-            library::compile(&source, language, linkage, &out);
+            let out = Path::new(env!("CARGO_TARGET_TMPDIR"))
+                .join(format!("{name}{tag}-{language:?}-{linkage:?}"));
+            library::compile(&source, language, linkage, defines, &out);
             let result = library::command(&out).output().unwrap();
             let errors = String::from_utf8_lossy(&result.stderr);
             assert!(
                 result.status.success(),
-                "{name}, {language:?}, {linkage:?}: {}\n{errors}",
+                "{name} {defines:?}, {language:?}, {linkage:?}: {}\n{errors}",
                 result.status
             );
         }
+    }
+}
+
+#[test]
+fn max_clients_of_any_number() {
+    for number in ["4", "64", "2000"] {
+        run("max_clients", &[&format!("CN_SERVER_MAX_CLIENTS={number}")]);
     }
 }
 
@@ -32,22 +40,26 @@ macro_rules! programs {
     ($($name:ident,)*) => { $(
         #[test]
         fn $name() {
-            run(stringify!($name));
+            run(stringify!($name), &[]);
         }
     )* };
 }
 
 programs! {
+    allocator,
     arguments,
     endpoints,
     exchange,
     extensions,
+    framework,
+    ipv4_only,
     layout,
     lifecycle,
+    macros,
     max_clients,
     old_example,
     tokens,
 }
 
 #[cfg(unix)]
-programs! { forked, }
+programs! { forked, wire, }

@@ -25,11 +25,13 @@ use crate::message::Message;
 use allocator::Allocator;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A host behind a C handle.
 pub(crate) struct Handle<H> {
-    host: UnsafeCell<H>,
+    /// Dropped by [`destroy`], unless it is dead.
+    host: UnsafeCell<ManuallyDrop<H>>,
     state: Cell<HandleState>,
     allocator: Allocator,
 }
@@ -47,7 +49,8 @@ impl<H> Handle<H> {
     /// Puts a host behind a handle; NULL if there is no memory.
     pub(crate) fn create<T>(host: H, ctx: *mut c_void, wrap: impl FnOnce(Handle<H>) -> T) -> *mut T {
         let allocator = Allocator::current(ctx);
-        let (host, state) = (UnsafeCell::new(host), Cell::new(HandleState::Idle));
+        let host = UnsafeCell::new(ManuallyDrop::new(host));
+        let state = Cell::new(HandleState::Idle);
         allocator.place(wrap(Handle { host, state, allocator }))
     }
 }
@@ -75,7 +78,7 @@ pub(crate) fn with_host<H, T>(
     // The host is never used again after a panic, so what the panic left of it does not matter.
     let result = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: the handle was idle, so no other reference to the host is alive.
-        body(unsafe { &mut *handle.host.get() })
+        body(unsafe { &mut **handle.host.get() })
     }));
     match result {
         Ok(value) => {
@@ -110,13 +113,15 @@ pub(crate) unsafe fn destroy<T, H>(place: *mut T, inner: impl FnOnce(&T) -> &Han
         );
         return;
     }
-    // SAFETY: the handle came from this allocator, and nothing uses it any more.
-    let value = unsafe { allocator.take_back(place) };
-    match state {
-        // Dropping the host would run code on a state nobody knows.
-        HandleState::Dead => std::mem::forget(value),
-        _ => guarded((), || drop(value)),
+    // Dropping a dead host would run code on a state nobody knows.
+    if state == HandleState::Idle {
+        // A last callback of the program must find a handle that it can't use.
+        handle.state.set(HandleState::Busy);
+        // SAFETY: the handle was idle, so nothing refers to the host, and it is dropped once.
+        guarded((), || unsafe { ManuallyDrop::drop(&mut *handle.host.get()) });
     }
+    // SAFETY: the handle came from this allocator, and nothing uses it any more.
+    drop(unsafe { allocator.take_back(place) });
 }
 
 /// A C string as text; `None` for NULL and for what isn't UTF-8.
@@ -161,7 +166,7 @@ pub(crate) fn into_block<H>(handle: &Handle<H>, message: Message) -> *mut c_void
 }
 
 fn into_own_block(message: Message) -> *mut c_void {
-    let mut buffer = std::mem::ManuallyDrop::new(message.into_buffer());
+    let mut buffer = ManuallyDrop::new(message.into_buffer());
     let start = buffer.as_mut_ptr();
     let header = BlockHeader { capacity: buffer.capacity(), mark: BLOCK_MARK ^ start as usize };
     // SAFETY: the buffer starts with `HEADROOM` bytes, which have room for a header, and the payload follows
