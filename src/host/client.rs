@@ -177,6 +177,18 @@ impl ClientHost {
         Ok(())
     }
 
+    /// Sets the priority of a wire channel, now and on every later connection; see
+    /// [`Client::set_channel_priority`].
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        self.client.set_channel_priority(channel, priority);
+    }
+
+    /// Sets the rate of messages on wire channels 1 to 8, now and on every later connection; see
+    /// [`Client::set_message_rate`].
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        self.client.set_message_rate(rate);
+    }
+
     /// Sends everything that is queued, as far as the network takes it.
     pub fn flush(&mut self) {
         self.transmit();

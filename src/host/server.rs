@@ -14,7 +14,7 @@ use crate::socket::{Inbound, SocketOptions};
 use crate::time::Clock;
 use crate::token::USER_DATA_SIZE;
 use crate::v2::connection::{Connection, Transmit};
-use crate::v2::outbox::SendError;
+use crate::v2::outbox::{SendError, Shaping};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +35,10 @@ pub struct ServerHostConfig {
     pub connection_timeout: Option<Duration>,
     /// The longest a lost message waits to be sent again, where the round trip allows it.
     pub resend_ceiling: Duration,
+    /// Bytes a second that leave for each client at most; see [`ServerConfig::max_outgoing_rate`].
+    pub max_outgoing_rate: Option<u32>,
+    /// Bytes a second that are taken from each client at most; see [`ServerConfig::max_incoming_rate`].
+    pub max_incoming_rate: Option<u32>,
 }
 
 /// Why a server can't start.
@@ -71,6 +75,7 @@ impl std::error::Error for StartError {}
 pub struct ServerHost {
     config: ServerHostConfig,
     max_clients: usize,
+    shaping: Shaping,
     public: Vec<SocketAddr>,
     clock: Clock,
     /// The engine of this run, or of the last, whose events can still be taken.
@@ -88,6 +93,7 @@ impl ServerHost {
         ServerHost {
             config,
             max_clients: max_clients.clamp(1, MAX_CLIENTS),
+            shaping: Shaping::default(),
             public: Vec::new(),
             clock: Clock::default(),
             engine: None,
@@ -129,8 +135,15 @@ impl ServerHost {
             connection_timeout: self.config.connection_timeout,
             resend_ceiling: self.config.resend_ceiling,
             memory: DEFAULT_MEMORY,
+            max_outgoing_rate: self.config.max_outgoing_rate,
+            max_incoming_rate: self.config.max_incoming_rate,
         };
-        self.engine = Some(Server::new(config, port.socket.local_address(), &self.public, seed));
+        let mut engine = Server::new(config, port.socket.local_address(), &self.public, seed);
+        for (channel, &priority) in (0u8..).zip(&self.shaping.priorities) {
+            engine.set_channel_priority(channel, priority);
+        }
+        engine.set_message_rate(self.shaping.message_rate);
+        self.engine = Some(engine);
         self.port = Some(port);
         self.fork = ForkGuard::new();
         Ok(())
@@ -199,6 +212,24 @@ impl ServerHost {
             self.transmit_with(|engine, room| engine.poll_transmit_unreliable(index, room));
         }
         Ok(())
+    }
+
+    /// Sets the priority of a wire channel for every client, now and after every start; see
+    /// [`Server::set_channel_priority`].
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        self.shaping.set_priority(channel, priority);
+        if let Some(engine) = self.running_mut() {
+            engine.set_channel_priority(channel, priority);
+        }
+    }
+
+    /// Sets the rate of messages on wire channels 1 to 8 for each client, now and after every start; see
+    /// [`Server::set_message_rate`].
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        self.shaping.message_rate = rate;
+        if let Some(engine) = self.running_mut() {
+            engine.set_message_rate(rate);
+        }
     }
 
     /// Sends everything that is queued, as far as the network takes it.
