@@ -17,7 +17,7 @@ use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Tra
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE, DenyReason};
 use crate::v2::inbox::{InboxBudget, Ready, Source};
 use crate::v2::keys::AssociatedPrefix;
-use crate::v2::outbox::SendError;
+use crate::v2::outbox::{SendError, Shaping};
 use crate::v2::packet::PacketType;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub struct Client {
     /// What a connection that is over had received.
     left: (Ready, Ready),
     reason: Option<DisconnectReason>,
+    /// How the program orders and slows what it sends, on every connection.
+    shaping: Shaping,
     counters: DropCounters,
 }
 
@@ -93,6 +95,7 @@ impl Client {
             closing: None,
             left: Default::default(),
             reason: None,
+            shaping: Shaping::default(),
             counters: DropCounters::default(),
         }
     }
@@ -102,7 +105,7 @@ impl Client {
     /// datagrams polled. `seed` must be fresh random bytes.
     pub fn connect(&mut self, token: &[u8; TOKEN_SIZE], seed: [u8; 32]) -> Result<(), InvalidToken> {
         let now = self.context.tick.now;
-        *self = Client { unix: self.unix, ..Client::new(self.application_id) };
+        *self = Client { unix: self.unix, shaping: self.shaping, ..Client::new(self.application_id) };
         self.context = Context::new(seed);
         self.context.tick.now = now;
         let token = ConnectToken::read(token, self.application_id, self.unix);
@@ -222,6 +225,9 @@ impl Client {
             timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
             resend_ceiling: Duration::MAX,
             inbox: InboxBudget::DEFAULT,
+            outgoing_rate: None,
+            incoming_rate: None,
+            shaping: self.shaping,
         };
         let connection =
             Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);
@@ -408,6 +414,25 @@ impl Client {
                 connection.send(channel, delivery, id, bytes)
             }
             _ => Err(SendError::NotConnected),
+        }
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8, for what is queued and for every later connection. Of
+    /// what waits the higher leaves first, of equal ones the lower channel; unless set it is 0. It is
+    /// strict: a lower one waits for as long as there is something of a higher one.
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        self.shaping.set_priority(channel, priority);
+        if let Some(connection) = &mut self.connection {
+            connection.set_channel_priority(channel, priority);
+        }
+    }
+
+    /// Sets how many bytes of messages a second may begin on wire channels 1 to 8, now and on every later
+    /// connection; `None` is any number. The others wait, up to 4 MiB a channel.
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        self.shaping.message_rate = rate;
+        if let Some(connection) = &mut self.connection {
+            connection.set_message_rate(self.context.tick.now, rate);
         }
     }
 

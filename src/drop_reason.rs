@@ -63,6 +63,8 @@ drop_reasons! {
     Unexpected = "nothing of its kind is expected now",
     /// Its connection has ended.
     Ended = "its connection has ended",
+    /// Its connection sends more than the server allows.
+    RateLimit = "its connection sends more than it may",
 }
 
 impl fmt::Display for DropReason {

@@ -36,6 +36,7 @@
 //!
 //! - [`time`]: the engine's clock and its ticks. [`bytes`]: reading and writing wire bytes.
 //!   [`endpoint`]: addresses. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
+//!   [`token_bucket`]: rates.
 //! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
 //!   each connects once. [`replay`]: that each packet counts once.
 //! - [`message`], [`reason`], [`drop_reason`], [`statistics`]: what programs get to see.
@@ -67,5 +68,6 @@ pub mod statistics;
 pub mod time;
 pub mod timer_queue;
 pub mod token;
+pub mod token_bucket;
 pub mod used_tokens;
 pub mod v2;

@@ -30,7 +30,7 @@ use crate::v2::admission::{Admission, Reply};
 use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::v2::handshake::{REQUEST_SIZE, RESPONSE_SIZE};
 use crate::v2::keys::{ClientRandom, CookieBytes};
-use crate::v2::outbox::SendError;
+use crate::v2::outbox::{SendError, Shaping};
 use crate::v2::packet::{self, PacketType};
 use crate::v2::token::TokenId;
 use events::EventQueue;
@@ -61,6 +61,13 @@ pub struct ServerConfig {
     pub resend_ceiling: Duration,
     /// Bytes for what all clients send, before the program takes it.
     pub memory: u64,
+    /// Bytes a second that leave for each client at most, UDP payload; `None` is any number. Less than
+    /// 1,000 count as 1,000. Reliable messages wait; of unreliable ones the newest win, and those that
+    /// would not leave within 100 ms are dropped.
+    pub max_outgoing_rate: Option<u32>,
+    /// Bytes a second that are taken from each client at most, UDP payload; `None` is any number. Less
+    /// than 1,000 count as 1,000. Clients are told, and keep to it; what one sends beyond it is dropped.
+    pub max_incoming_rate: Option<u32>,
 }
 
 /// The addresses a token may list for this server.
@@ -160,6 +167,9 @@ impl Server {
                 timeout: config.connection_timeout,
                 resend_ceiling: config.resend_ceiling,
                 inbox,
+                outgoing_rate: config.max_outgoing_rate,
+                incoming_rate: config.max_incoming_rate,
+                shaping: Shaping::default(),
             },
             addresses: Addresses {
                 bound: bound.iter().map(|&bound| endpoint::canonical(bound)).collect(),
@@ -250,7 +260,10 @@ impl Server {
         };
         let Some(client) = self.slots.get_mut(index) else { return Err(DropReason::UnknownConnection) };
         let result = client.connection.handle_packet(&mut self.context, arrival, bytes);
-        if matches!(result, Err(DropReason::Forged | DropReason::Replayed | DropReason::Size)) {
+        if let Err(
+            DropReason::Forged | DropReason::Replayed | DropReason::Size | DropReason::RateLimit,
+        ) = result
+        {
             return result;
         }
         self.events.on_received(index, client.connection.inbox());
@@ -444,6 +457,29 @@ impl Server {
         client.connection.send(channel, delivery, id, bytes)?;
         self.activate(index);
         Ok(())
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8, for every client there is and will be, and for what
+    /// is queued too. Of what waits the higher leaves first, of equal ones the lower channel; unless set
+    /// it is 0. It is strict: a lower one waits for as long as there is something of a higher one.
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        self.setup.shaping.set_priority(channel, priority);
+        self.slots.for_each(|_, client| client.connection.set_channel_priority(channel, priority));
+    }
+
+    /// Sets how many bytes of messages a second may begin on wire channels 1 to 8, for each client there
+    /// is and will be; `None` is any number. The others wait, up to 4 MiB a channel.
+    pub fn set_message_rate(&mut self, rate: Option<u32>) {
+        self.setup.shaping.message_rate = rate;
+        let now = self.context.tick.now;
+        let active = &mut self.active;
+        self.slots.for_each(|index, client| {
+            client.connection.set_message_rate(now, rate);
+            // What waited may be due at another time now.
+            if !std::mem::replace(&mut client.active, true) {
+                active.push_back(index);
+            }
+        });
     }
 
     /// Sends a client away. Its event comes with the next update; with `tell` what is queued for it

@@ -65,6 +65,8 @@ fn memory_stays_within_the_budget() {
         secret_key,
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),
+        max_outgoing_rate: None,
+        max_incoming_rate: None,
     };
     let mut host = ServerHost::new(config, 32);
     host.start(&["127.0.0.1:0".parse().unwrap()]).unwrap();

@@ -29,6 +29,8 @@ fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig {
         secret_key,
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),
+        max_outgoing_rate: None,
+        max_incoming_rate: None,
     }
 }
 

@@ -117,6 +117,8 @@ fn d55_no_key_is_left_in_freed_memory() {
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),
         memory: DEFAULT_MEMORY,
+        max_outgoing_rate: None,
+        max_incoming_rate: None,
     };
     let mut server = Box::new(Server::new(config, &[address], &[], [7; 32]));
     let mut client = Box::new(Client::new(1));

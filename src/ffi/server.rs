@@ -208,6 +208,8 @@ fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
         secret_key: secret_key(&config.secret_key),
         connection_timeout: timeout.map(Duration::from_secs),
         resend_ceiling: Duration::try_from_secs_f64(resend).unwrap_or(Duration::MAX),
+        max_outgoing_rate: None,
+        max_incoming_rate: None,
     };
     guarded(std::ptr::null_mut(), || {
         let max_clients = usize::try_from(max_clients).unwrap_or(1);

@@ -197,12 +197,13 @@ impl ClientHost {
     /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
     pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
         self.reliable.set(channel, reliable);
-        let _ = priority;
+        self.client.set_channel_priority(channel, priority);
     }
 
-    /// Sets how many bytes of messages leave in a second at most.
+    /// Sets the rate of messages on wire channels 1 to 8, now and on every later connection; see
+    /// [`Client::set_message_rate`].
     pub fn set_message_rate(&mut self, rate: Option<u32>) {
-        let _ = rate;
+        self.client.set_message_rate(rate);
     }
 
     /// Sends everything that is queued, as far as the network takes it.

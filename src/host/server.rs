@@ -15,7 +15,7 @@ use crate::socket::{Inbound, SocketOptions};
 use crate::time::Clock;
 use crate::token::USER_DATA_SIZE;
 use crate::v2::connection::{Connection, Transmit};
-use crate::v2::outbox::SendError;
+use crate::v2::outbox::{SendError, Shaping};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +36,10 @@ pub struct ServerHostConfig {
     pub connection_timeout: Option<Duration>,
     /// The longest a lost message waits to be sent again, where the round trip allows it.
     pub resend_ceiling: Duration,
+    /// Bytes a second that leave for each client at most; see [`ServerConfig::max_outgoing_rate`].
+    pub max_outgoing_rate: Option<u32>,
+    /// Bytes a second that are taken from each client at most; see [`ServerConfig::max_incoming_rate`].
+    pub max_incoming_rate: Option<u32>,
 }
 
 /// Why a server can't start.
@@ -72,6 +76,7 @@ impl std::error::Error for StartError {}
 pub struct ServerHost {
     config: ServerHostConfig,
     max_clients: usize,
+    shaping: Shaping,
     public: Vec<SocketAddr>,
     clock: Clock,
     system_clock: SystemClock,
@@ -91,6 +96,7 @@ impl ServerHost {
         ServerHost {
             config,
             max_clients: max_clients.clamp(1, MAX_CLIENTS),
+            shaping: Shaping::default(),
             public: Vec::new(),
             clock: Clock::default(),
             system_clock: SystemClock::default(),
@@ -134,9 +140,16 @@ impl ServerHost {
             connection_timeout: self.config.connection_timeout,
             resend_ceiling: self.config.resend_ceiling,
             memory: DEFAULT_MEMORY,
+            max_outgoing_rate: self.config.max_outgoing_rate,
+            max_incoming_rate: self.config.max_incoming_rate,
         };
         let bound: Vec<SocketAddr> = ports.bound().collect();
-        self.engine = Some(Server::new(config, &bound, &self.public, seed));
+        let mut engine = Server::new(config, &bound, &self.public, seed);
+        for (channel, &priority) in (0u8..).zip(&self.shaping.priorities) {
+            engine.set_channel_priority(channel, priority);
+        }
+        engine.set_message_rate(self.shaping.message_rate);
+        self.engine = Some(engine);
         self.ports = ports;
         self.fork = ForkGuard::new();
         Ok(())
@@ -208,12 +221,19 @@ impl ServerHost {
     /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
     pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
         self.reliable.set(channel, reliable);
-        let _ = priority;
+        self.shaping.set_priority(channel, priority);
+        if let Some(engine) = self.running_mut() {
+            engine.set_channel_priority(channel, priority);
+        }
     }
 
-    /// Sets how many bytes of messages leave in a second at most.
+    /// Sets the rate of messages on wire channels 1 to 8 for each client, now and after every start; see
+    /// [`Server::set_message_rate`].
     pub fn set_message_rate(&mut self, rate: Option<u32>) {
-        let _ = rate;
+        self.shaping.message_rate = rate;
+        if let Some(engine) = self.running_mut() {
+            engine.set_message_rate(rate);
+        }
     }
 
     /// Queues a message for a client on a message channel, wire channels 1 to 8; it leaves with the next

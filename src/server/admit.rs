@@ -8,6 +8,7 @@ use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::connection::{Arrival, Connection};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{DenyReason, Request, Response};
+use crate::v2::rate_limit::LEAST_RATE;
 use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.
@@ -153,7 +154,7 @@ impl Server {
                     client_id: token.secret.client_id,
                     max_clients: self.slots.capacity() as u32,
                     connection_timeout: self.setup.timeout.map_or(0, whole_seconds),
-                    incoming_rate: 0,
+                    incoming_rate: self.setup.incoming_rate.map_or(0, |rate| rate.max(LEAST_RATE)),
                 };
                 let connection = Connection::new_server(
                     &mut self.context,

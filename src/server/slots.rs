@@ -101,6 +101,15 @@ impl Slots {
         (place.client.is_some() && connection_id >> 16 == u32::from(place.generation)).then_some(slot)
     }
 
+    /// Does something to every client.
+    pub fn for_each(&mut self, mut action: impl FnMut(u32, &mut Client)) {
+        for (number, slot) in (0u32..).zip(&mut self.slots) {
+            if let Some(client) = &mut slot.client {
+                action(number, client);
+            }
+        }
+    }
+
     /// The slots of all clients.
     pub fn occupied(&self) -> impl Iterator<Item = u32> + '_ {
         (0u32..).zip(&self.slots).filter(|(_, slot)| slot.client.is_some()).map(|(number, _)| number)

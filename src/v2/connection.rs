@@ -10,9 +10,10 @@ use super::frame::Accept;
 use super::inbox::{Inbox, InboxBudget};
 use super::keys::{AssociatedPrefix, SessionKeys};
 use super::loss::{Fate, LossDetector, PROBE_PACKETS};
-use super::outbox::{Outbox, SendError};
+use super::outbox::{Outbox, SendError, Shaping};
 use super::packet::{PacketSeal, Side};
 use super::path::{PathState, ProbeBytes};
+use super::rate_limit::{self, OutgoingCap};
 use super::received::ReceivedPackets;
 use super::sent_packets::SentFrame;
 use crate::crypto::random::Generator;
@@ -22,6 +23,7 @@ use crate::reason::DisconnectReason;
 use crate::replay::ReplayWindow;
 use crate::statistics::Statistics;
 use crate::time::{Instant, Tick};
+use crate::token_bucket::TokenBucket;
 use std::time::Duration;
 
 /// The largest datagram that goes over any path unprobed.
@@ -131,6 +133,12 @@ pub struct Setup {
     pub resend_ceiling: Duration,
     /// Memory for what arrives.
     pub inbox: InboxBudget,
+    /// Bytes a second that may leave; `None` is any number. A client learns it from the server.
+    pub outgoing_rate: Option<u32>,
+    /// Bytes a second that are taken from the peer; `None` is any number.
+    pub incoming_rate: Option<u32>,
+    /// How the program orders and slows what it sends.
+    pub shaping: Shaping,
 }
 
 /// How a connection ended that this end did not close.
@@ -194,6 +202,8 @@ pub struct Connection {
     /// The next packet number to leave out.
     skip_at: u64,
     outbox: Outbox,
+    outgoing: Option<OutgoingCap>,
+    incoming: Option<TokenBucket>,
     /// The largest datagram the peer receives.
     peer_limit: usize,
     /// The last BLOCKED sent.
@@ -256,7 +266,9 @@ impl Connection {
             inbox: Inbox::new(setup.inbox),
             loss: LossDetector::new(setup.resend_ceiling),
             skip_at: context.generator.below(2 * SKIP_ONE_IN),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(&setup.shaping),
+            outgoing: setup.outgoing_rate.map(OutgoingCap::new),
+            incoming: setup.incoming_rate.map(rate_limit::incoming),
             peer_limit: MAX_DATAGRAM,
             blocked_sent: None,
             due: Due::default(),
@@ -336,6 +348,22 @@ impl Connection {
     ) -> Result<(), SendError> {
         self.busy_at = Some(self.sent_at.max(self.heard_at));
         self.outbox.push(channel, delivery, id, bytes)
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8; see [`Outbox::set_channel_priority`].
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        self.outbox.set_channel_priority(channel, priority);
+    }
+
+    /// Sets how many bytes of messages a second may begin on channels 1 to 8; `None` is any number.
+    pub fn set_message_rate(&mut self, now: Instant, rate: Option<u32>) {
+        self.outbox.set_message_rate(now, rate);
+    }
+
+    /// How many unreliable messages were given up before they left whole, most of them because there
+    /// were newer ones than the rate lets leave.
+    pub fn dropped_unreliable(&self) -> u64 {
+        self.outbox.dropped_unreliable()
     }
 
     /// What arrived.
@@ -421,13 +449,21 @@ impl Connection {
         if let Some(closing) = &self.closing {
             return Some(closing.until);
         }
-        let times = [
-            self.loss.poll_timeout(&context.tick),
+        let now = context.tick.now;
+        let capped_until = self.outgoing.map(|cap| cap.ready_at()).filter(|&at| at > now);
+        // What would only send something is not due before something may leave.
+        let sending = [
             self.received.deadline(),
-            self.inbox.poll_timeout(),
             self.path.poll_timeout(self.probe_timeout(context)),
-            self.silence_ends(context),
             Some(self.keepalive_at()),
+            self.outbox.poll_timeout(now),
+        ];
+        let sending = sending.into_iter().flatten().min();
+        let times = [
+            capped_until.or(sending),
+            self.loss.poll_timeout(&context.tick),
+            self.inbox.poll_timeout(),
+            self.silence_ends(context),
             self.busy_at.map(|at| at + IDLE),
         ];
         times.into_iter().flatten().min()

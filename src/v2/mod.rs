@@ -4,9 +4,9 @@
 //!   [`admission`] the server's.
 //! - Packets: [`packet`], [`frame`] (reading), [`frame_writer`].
 //! - Knowing what arrived: [`received`], [`sent_packets`], [`loss`], [`rtt`], [`congestion`].
-//! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`]. Messages in: [`inbox`],
-//!   [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
-//! - [`path`]: a client that moves. [`connection`] holds all of this together.
+//! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`], [`message_rate`]. Messages in:
+//!   [`inbox`], [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
+//! - [`path`]: a client that moves. [`rate_limit`]: how much it may send. [`connection`] holds all of this together.
 
 pub mod admission;
 pub mod attempt;
@@ -19,9 +19,11 @@ pub mod handshake;
 pub mod inbox;
 pub mod keys;
 pub mod loss;
+pub mod message_rate;
 pub mod outbox;
 pub mod packet;
 pub mod path;
+pub mod rate_limit;
 pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;

@@ -2,10 +2,13 @@
 //! order, the budget they share and the credit of the peer.
 
 use super::frame::CHANNELS;
+use super::message_rate::MessageRate;
 use super::send_space::{Fill, Filling, SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST};
+use crate::time::Instant;
+use std::cmp::Reverse;
 use std::fmt;
 
 /// The largest message (`CN_TRANSPORT_MAX_SIZE_SINGLE_SEND` of the original).
@@ -14,6 +17,8 @@ pub const MAX_MESSAGE_SIZE: usize = 20 << 20;
 pub const QUEUE_BUDGET: usize = 32 << 20;
 /// Of these, what reliable messages may take: an unreliable one finds room when they fill the queue.
 const RELIABLE_BUDGET: usize = 30 << 20;
+/// Bytes each of the channels 1 to 8 may have queued, counted the same way.
+const CHANNEL_BUDGET: usize = 4 << 20;
 
 /// Why a message was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +29,8 @@ pub enum SendError {
     TooLarge(usize),
     /// The queue holds all it may.
     QueueFull,
+    /// The channel holds all it may, or would with this message.
+    ChannelFull,
     /// The connection is not up.
     NotConnected,
 }
@@ -45,6 +52,14 @@ impl fmt::Display for SendError {
                     "{mebibytes} MiB wait for the peer already: send less, or wait until it took some."
                 )
             }
+            SendError::ChannelFull => {
+                let mebibytes = CHANNEL_BUDGET >> 20;
+                write!(
+                    f,
+                    "More than {mebibytes} MiB would wait on this channel: send less, or wait until the \
+                     peer took some."
+                )
+            }
             SendError::NotConnected => f.write_str("There is no connection."),
         }
     }
@@ -52,14 +67,51 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
+/// How a program orders and slows what it sends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shaping {
+    /// Priorities of the wire channels; the higher leaves first, of equal ones the lower channel.
+    pub priorities: [i32; CHANNELS],
+    /// Bytes of messages that may begin in a second on channels 1 to 8; `None` is any number.
+    pub message_rate: Option<u32>,
+}
+
+impl Shaping {
+    /// Sets the priority of a wire channel, 0 to 8.
+    pub fn set_priority(&mut self, channel: u8, priority: i32) {
+        if let Some(known) = self.priorities.get_mut(usize::from(channel)) {
+            *known = priority;
+        }
+    }
+}
+
+/// What reliable messages may take of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing: they wait for the window.
+    Never,
+    /// The room that unreliable messages leave.
+    Last,
+    /// As much as unreliable ones of their priority leave.
+    ByPriority,
+    /// As much as higher priorities leave.
+    BeforeUnreliable,
+}
+
 /// The messages on their way out.
 #[derive(Debug)]
 pub struct Outbox {
     channels: [Option<Box<SendChannel>>; CHANNELS],
+    priorities: [i32; CHANNELS],
+    /// The channels in the order in which they leave.
+    order: [u8; CHANNELS],
+    rate: MessageRate,
     /// Cost of the reliable messages that are not acknowledged yet.
     reliable: usize,
     /// Cost of the unreliable messages that wait for a packet.
     unreliable: usize,
+    /// How many unreliable messages were given up.
+    dropped: u64,
     credit: SendCredit,
 }
 
@@ -68,6 +120,8 @@ struct SendChannel {
     ordered: SendSpace,
     unordered: SendSpace,
     unreliable: UnreliableQueue,
+    /// Cost of the reliable messages that are not acknowledged yet.
+    reliable: usize,
 }
 
 impl SendChannel {
@@ -76,7 +130,12 @@ impl SendChannel {
             ordered: SendSpace::new(channel, true),
             unordered: SendSpace::new(channel, false),
             unreliable: UnreliableQueue::default(),
+            reliable: 0,
         }
+    }
+
+    fn cost(&self) -> usize {
+        self.reliable + self.unreliable.cost()
     }
 
     fn space(&mut self, ordered: bool) -> &mut SendSpace {
@@ -88,14 +147,42 @@ impl Default for Outbox {
     fn default() -> Self {
         Outbox {
             channels: Default::default(),
+            priorities: [0; CHANNELS],
+            order: std::array::from_fn(|channel| channel as u8),
+            rate: MessageRate::default(),
             reliable: 0,
             unreliable: 0,
+            dropped: 0,
             credit: SendCredit { granted: SendCredit::INITIAL, begun: 0, blocked_at: None },
         }
     }
 }
 
 impl Outbox {
+    /// Starts empty, with what the program has set.
+    pub fn new(shaping: &Shaping) -> Outbox {
+        let mut outbox = Outbox::default();
+        for (channel, &priority) in (0u8..).zip(&shaping.priorities) {
+            outbox.set_channel_priority(channel, priority);
+        }
+        outbox.set_message_rate(Instant::ZERO, shaping.message_rate);
+        outbox
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8, for what is queued too. A higher one leaves first, of
+    /// equal ones the lower channel; a lower one waits for as long as there are higher ones.
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        let Some(known) = self.priorities.get_mut(usize::from(channel)) else { return };
+        *known = priority;
+        let priorities = self.priorities;
+        self.order.sort_by_key(|&channel| (Reverse(priorities.get(usize::from(channel))), channel));
+    }
+
+    /// Sets how many bytes of messages a second may begin on channels 1 to 8 from `now` on.
+    pub fn set_message_rate(&mut self, now: Instant, rate: Option<u32>) {
+        self.rate.set(now, rate);
+    }
+
     /// Queues a message on a wire channel, 0 to 8; only channels above 0 carry empty ones, and `id`.
     pub fn push(
         &mut self,
@@ -118,7 +205,15 @@ impl Outbox {
         let Some(slot) = self.channels.get_mut(usize::from(channel)) else {
             return Err(SendError::Empty);
         };
+        let is_full =
+            channel > 0 && slot.as_ref().map_or(0, |channel| channel.cost()) + cost > CHANNEL_BUDGET;
+        if is_full {
+            return Err(SendError::ChannelFull);
+        }
         let channel = slot.get_or_insert_with(|| Box::new(SendChannel::new(channel)));
+        if delivery.is_reliable() {
+            channel.reliable += cost;
+        }
         *(if delivery.is_reliable() { &mut self.reliable } else { &mut self.unreliable }) += cost;
         match delivery {
             Delivery::ReliableOrdered => channel.ordered.push(id, bytes),
@@ -129,19 +224,39 @@ impl Outbox {
         Ok(())
     }
 
-    fn channels(&self) -> impl Iterator<Item = &SendChannel> {
-        self.channels.iter().flatten().map(|channel| &**channel)
+    fn channels(&self) -> impl Iterator<Item = (u8, &SendChannel)> {
+        (0u8..).zip(&self.channels).filter_map(|(number, channel)| Some((number, &**channel.as_ref()?)))
     }
 
-    /// True if an unreliable message waits for a packet.
-    pub fn has_unreliable(&self) -> bool {
-        self.channels().any(|channel| !channel.unreliable.is_empty())
+    /// True if an unreliable message waits for a packet; one that the message rate holds back does not.
+    pub fn has_unreliable(&self, now: Instant) -> bool {
+        self.channels()
+            .any(|(number, channel)| channel.unreliable.wants_to_send(self.rate.lets_begin(number, now)))
     }
 
     /// True if a reliable message waits for a packet, or part of one; credit may hold it back.
-    pub fn has_reliable(&self) -> bool {
-        self.channels()
-            .any(|channel| channel.ordered.wants_to_send() || channel.unordered.wants_to_send())
+    pub fn has_reliable(&self, now: Instant) -> bool {
+        self.channels().any(|(number, channel)| {
+            let may_begin = self.rate.lets_begin(number, now);
+            channel.ordered.wants_to_send(may_begin) || channel.unordered.wants_to_send(may_begin)
+        })
+    }
+
+    /// When messages may begin that the message rate holds back.
+    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let at = self.rate.held_until(now)?;
+        let mut held = self.channels().filter(|(number, _)| !self.rate.lets_begin(*number, now));
+        let is_held = held.any(|(_, channel)| {
+            !channel.unreliable.is_empty()
+                || channel.ordered.has_waiting()
+                || channel.unordered.has_waiting()
+        });
+        is_held.then_some(at)
+    }
+
+    /// How many unreliable messages were given up before they left whole.
+    pub fn dropped_unreliable(&self) -> u64 {
+        self.dropped
     }
 
     /// The total of credit the next message needs, where the peer has granted less.
@@ -162,38 +277,87 @@ impl Outbox {
     /// Forgets the unreliable messages that wait for a packet.
     pub fn drop_unreliable(&mut self) {
         for channel in self.channels.iter_mut().flatten() {
+            self.dropped += channel.unreliable.len() as u64;
             channel.unreliable.clear();
         }
         self.unreliable = 0;
     }
 
-    /// Fills a packet: unreliable messages, which do not wait, then reliable ones if `reliable`,
-    /// channel by channel.
-    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, reliable: bool) {
-        for (number, channel) in (0u8..).zip(&mut self.channels) {
-            let Some(channel) = channel else { continue };
-            let queued = channel.unreliable.cost();
-            let fill = channel.unreliable.fill(number, packet);
-            self.unreliable = self.unreliable.saturating_sub(queued - channel.unreliable.cost());
-            if fill == Fill::Full {
-                return;
+    /// Forgets the oldest unreliable messages beyond `budget` bytes, which the channels share in the
+    /// order in which they leave. The newest of each stays, what was begun is finished unless more than
+    /// `stale` bytes of it are left, and what the message rate holds back waits for that.
+    pub fn keep_newest(&mut self, mut budget: usize, stale: usize) {
+        for &number in &self.order {
+            if self.rate.holds(number) {
+                continue;
             }
+            let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
+            let queued = channel.unreliable.cost();
+            self.dropped += channel.unreliable.keep_newest(&mut budget, stale) as u64;
+            self.unreliable = self.unreliable.saturating_sub(queued - channel.unreliable.cost());
         }
-        if !reliable {
-            return;
-        }
+    }
+
+    /// Fills a packet by priority, of equal ones channel by channel: unreliable messages, and reliable
+    /// ones as `turn` says.
+    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, now: Instant, turn: Turn) {
+        let order = self.order;
+        let priorities = self.priorities;
+        let priority = |channel: &u8| priorities.get(usize::from(*channel));
         // Later channels must not take the credit an earlier one waits for; what they have begun goes on,
         // or the peer could never finish it and grant more.
         let mut may_begin = true;
-        for channel in self.channels.iter_mut().flatten() {
-            for space in [&mut channel.ordered, &mut channel.unordered] {
-                let credit = may_begin.then_some(&mut self.credit);
-                if space.fill(packet, credit) == Fill::Full {
+        if matches!(turn, Turn::Never | Turn::Last) {
+            if self.fill_unreliable(&order, packet, now) != Fill::Full && turn == Turn::Last {
+                self.fill_reliable(&order, packet, now, &mut may_begin);
+            }
+            return;
+        }
+        for equals in order.chunk_by(|a, b| priority(a) == priority(b)) {
+            for reliable in [turn == Turn::BeforeUnreliable, turn != Turn::BeforeUnreliable] {
+                let fill = if reliable {
+                    self.fill_reliable(equals, packet, now, &mut may_begin)
+                } else {
+                    self.fill_unreliable(equals, packet, now)
+                };
+                if fill == Fill::Full {
                     return;
                 }
-                may_begin = self.credit.blocked_at.is_none();
             }
         }
+    }
+
+    fn fill_unreliable(&mut self, channels: &[u8], packet: &mut Filling<'_, '_>, now: Instant) -> Fill {
+        for &number in channels {
+            let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
+            let queued = channel.unreliable.cost();
+            let fill = channel.unreliable.fill(number, packet, &mut self.rate.pace(number, now));
+            self.unreliable = self.unreliable.saturating_sub(queued - channel.unreliable.cost());
+            if fill == Fill::Full {
+                return fill;
+            }
+        }
+        Fill::Everything
+    }
+
+    fn fill_reliable(
+        &mut self,
+        channels: &[u8],
+        packet: &mut Filling<'_, '_>,
+        now: Instant,
+        may_begin: &mut bool,
+    ) -> Fill {
+        for &number in channels {
+            let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
+            for space in [&mut channel.ordered, &mut channel.unordered] {
+                let credit = may_begin.then_some(&mut self.credit);
+                if space.fill(packet, credit, &mut self.rate.pace(number, now)) == Fill::Full {
+                    return Fill::Full;
+                }
+                *may_begin = self.credit.blocked_at.is_none();
+            }
+        }
+        Fill::Everything
     }
 
     /// Gives room back that is not used.
@@ -211,6 +375,7 @@ impl Outbox {
             && let Some(cost) = channel.space(sent.ordered).on_acked(sent)
         {
             self.reliable = self.reliable.saturating_sub(cost);
+            channel.reliable = channel.reliable.saturating_sub(cost);
         }
     }
 
@@ -219,5 +384,122 @@ impl Outbox {
         if let Some(Some(channel)) = self.channels.get_mut(usize::from(sent.channel)) {
             channel.space(sent.ordered).on_lost(sent);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::{Frame, Frames};
+    use super::super::frame_writer::FrameWriter;
+    use super::super::sent_packets::SentFrame;
+    use super::*;
+    use Delivery::*;
+    use std::time::Duration;
+
+    const NOW: Instant = Instant::from_nanos(1_000_000_000);
+
+    /// Fills a packet; returns the channel of each message in it, and what was sent reliably.
+    fn packet(outbox: &mut Outbox, turn: Turn) -> (Vec<u8>, Vec<SentMessage>) {
+        let mut bytes = vec![0; 1200];
+        let mut writer = FrameWriter::new(&mut bytes);
+        let mut sent = Vec::new();
+        let mut filling = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+        outbox.fill(&mut filling, NOW, turn);
+        let length = writer.finish();
+        let channels = Frames::new(&bytes[..length]).map(|frame| match frame.unwrap() {
+            Frame::Message(message) => message.channel,
+            other => panic!("{other:?}"),
+        });
+        let sent = sent.into_iter().map(|frame| match frame {
+            SentFrame::Message(message) => message,
+            other => panic!("{other:?}"),
+        });
+        (channels.collect(), sent.collect())
+    }
+
+    /// One message of each kind on three channels.
+    fn full() -> Outbox {
+        let mut outbox = Outbox::default();
+        for channel in [0, 1, 2] {
+            outbox.push(channel, ReliableOrdered, 0, &[1; 200]).unwrap();
+            outbox.push(channel, Unreliable, 0, &[1; 150]).unwrap();
+        }
+        outbox
+    }
+
+    #[test]
+    fn the_higher_priority_leaves_first_and_unreliable_first_of_equal_ones() {
+        assert_eq!(packet(&mut full(), Turn::Never).0, [0, 1, 2]);
+        assert_eq!(packet(&mut full(), Turn::ByPriority).0, [0, 1, 2, 0, 1, 2]);
+        let mut outbox = full();
+        outbox.set_channel_priority(2, 7);
+        outbox.set_channel_priority(0, -7);
+        assert_eq!(packet(&mut outbox, Turn::ByPriority).0, [2, 2, 1, 1, 0, 0]);
+        // A share for reliable messages, where unreliable ones alone could fill every packet.
+        let mut outbox = full();
+        outbox.set_channel_priority(1, 1);
+        let (channels, sent) = packet(&mut outbox, Turn::BeforeUnreliable);
+        assert_eq!(channels, [1, 1, 0, 2, 0, 2]);
+        assert_eq!(sent.iter().map(|sent| sent.channel).collect::<Vec<_>>(), [1, 0, 2]);
+        let mut outbox = full();
+        outbox.set_channel_priority(1, i32::MAX);
+        outbox.set_channel_priority(0, i32::MIN);
+        assert_eq!(packet(&mut outbox, Turn::Last).0, [1, 2, 0, 1, 2, 0]);
+    }
+
+    #[test]
+    fn a_channel_has_room_again_for_what_was_acknowledged() {
+        let mut outbox = Outbox::default();
+        outbox.push(1, ReliableOrdered, 0, &[1; 1000]).unwrap();
+        let room = CHANNEL_BUDGET - 1000 - 2 * MESSAGE_COST;
+        assert_eq!(outbox.push(1, Unreliable, 0, &vec![0; room + 1]), Err(SendError::ChannelFull));
+        outbox.push(1, ReliableUnordered, 0, &vec![0; room]).unwrap();
+        assert_eq!(outbox.push(1, ReliableOrdered, 0, &[]), Err(SendError::ChannelFull));
+        let (_, sent) = packet(&mut outbox, Turn::ByPriority);
+        outbox.on_acked(&sent[0]);
+        outbox.push(1, ReliableOrdered, 0, &[0; 1000]).unwrap();
+        assert_eq!(outbox.push(1, ReliableOrdered, 0, &[]), Err(SendError::ChannelFull));
+        outbox.push(0, ReliableOrdered, 0, &vec![0; CHANNEL_BUDGET + 1]).unwrap();
+    }
+
+    #[test]
+    fn higher_channels_share_out_what_may_wait_first() {
+        let mut outbox = Outbox::default();
+        outbox.set_channel_priority(2, 1);
+        for channel in [1, 2, 3] {
+            (0..10).for_each(|_| outbox.push(channel, Unreliable, 0, &[1; 96]).unwrap());
+        }
+        outbox.keep_newest(500, 0);
+        let left = |outbox: &Outbox, channel| {
+            outbox.channels().find(|(number, _)| *number == channel).unwrap().1.unreliable.len()
+        };
+        assert_eq!([2, 1, 3].map(|channel| left(&outbox, channel)), [5, 1, 1]);
+        assert_eq!(outbox.dropped_unreliable(), 23);
+        // What the message rate holds back is not given up for the cap's sake.
+        outbox.set_message_rate(NOW, Some(1000));
+        outbox.keep_newest(0, 0);
+        assert_eq!(outbox.dropped_unreliable(), 23);
+        outbox.drop_unreliable();
+        assert_eq!((outbox.dropped_unreliable(), outbox.unreliable), (30, 0));
+    }
+
+    #[test]
+    fn what_the_rate_holds_back_wants_no_packet_until_the_rate_says() {
+        let mut outbox = Outbox::default();
+        outbox.set_message_rate(NOW, Some(1000));
+        for _ in 0..2 {
+            outbox.push(1, ReliableOrdered, 0, &[1; 600]).unwrap();
+            outbox.push(1, Unreliable, 0, &[1; 400]).unwrap();
+        }
+        assert!(outbox.has_unreliable(NOW) && outbox.has_reliable(NOW));
+        assert_eq!(packet(&mut outbox, Turn::ByPriority).0, [1]);
+        assert!(!outbox.has_unreliable(NOW) && !outbox.has_reliable(NOW));
+        let due = NOW + Duration::from_millis(300);
+        assert_eq!(outbox.poll_timeout(NOW), Some(due));
+        assert!(outbox.has_unreliable(due) && outbox.has_reliable(due));
+        assert_eq!(outbox.poll_timeout(due), None);
+        outbox.push(0, Unreliable, 0, &[1; 10]).unwrap();
+        assert!(outbox.has_unreliable(NOW));
+        assert_eq!(packet(&mut outbox, Turn::ByPriority).0, [0]);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::frame::Fragment;
 use super::frame_writer::{FrameWriter, MessageHead};
+use super::message_rate::Pace;
 use super::sent_packets::{SentFrame, SentMessage};
 use crate::message::{Delivery, MESSAGE_COST};
 use crate::range_set::RangeSet;
@@ -279,9 +280,14 @@ impl SendSpace {
         self.waiting.push_back(OutMessage { bytes: bytes.into(), id, progress });
     }
 
-    /// True if something could be written, credit permitting.
-    pub fn wants_to_send(&self) -> bool {
-        !self.lost.is_empty() || !self.waiting.is_empty() || self.unsent().is_some()
+    /// True if something could be written, credit permitting; messages begin only if `may_begin`.
+    pub fn wants_to_send(&self, may_begin: bool) -> bool {
+        !self.lost.is_empty() || self.unsent().is_some() || (may_begin && self.has_waiting())
+    }
+
+    /// True if a message was not begun yet.
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// The newest message begun, if it has bytes that were never sent; all others have none.
@@ -289,8 +295,14 @@ impl SendSpace {
         self.begun.back()?.as_ref().filter(|message| message.has_unsent_parts())
     }
 
-    /// Writes what fits, what was lost first. Without `credit` no message is begun.
-    pub fn fill(&mut self, packet: &mut Filling<'_, '_>, mut credit: Option<&mut SendCredit>) -> Fill {
+    /// Writes what fits, what was lost first. Without `credit` no message is begun, nor where `pace`
+    /// holds it back.
+    pub fn fill(
+        &mut self,
+        packet: &mut Filling<'_, '_>,
+        mut credit: Option<&mut SendCredit>,
+        pace: &mut Pace<'_>,
+    ) -> Fill {
         let label = self.label;
         let packets = packet.number.saturating_sub(self.allowance_at);
         let earned = packets.saturating_mul(BEGUN_PER_PACKET);
@@ -312,7 +324,7 @@ impl SendSpace {
                 return Fill::Full;
             }
             let Some(next) = self.waiting.front() else { return Fill::Everything };
-            if self.begun.len() as u64 >= SEQUENCE_WINDOW || self.allowance == 0 {
+            if self.begun.len() as u64 >= SEQUENCE_WINDOW || self.allowance == 0 || !pace.lets_begin() {
                 return Fill::Held;
             }
             let whole = next.fits_whole(label, packet);
@@ -324,6 +336,7 @@ impl SendSpace {
             }
             let sequence = self.next_sequence();
             let Some(mut message) = self.waiting.pop_front() else { return Fill::Everything };
+            pace.on_begun(message.bytes.len());
             if whole {
                 message.send_whole(label, sequence, packet);
             } else {
@@ -431,7 +444,7 @@ mod tests {
             let mut sent = Vec::new();
             let mut filling =
                 Filling { writer: &mut writer, number: self.number, sent: &mut sent, first: true };
-            let fill = self.space.fill(&mut filling, Some(&mut self.credit));
+            let fill = self.space.fill(&mut filling, Some(&mut self.credit), &mut Pace::free());
             self.number += 1;
             let length = writer.finish();
             bytes.truncate(length);
@@ -467,7 +480,7 @@ mod tests {
         assert_eq!(second.outline(), [(0, 0, 10), (1, 0, 20), (2, 0, 30), (3, 0, 40)]);
         assert_eq!(f.acked(&second), 100 + 4 * MESSAGE_COST);
         assert_eq!(f.acked(&first), 0);
-        assert!(!f.space.wants_to_send());
+        assert!(!f.space.wants_to_send(true));
     }
 
     #[test]
@@ -481,7 +494,7 @@ mod tests {
             f.acked(packet);
         });
         assert_eq!(f.packet(1100).outline(), []);
-        assert!(!f.space.wants_to_send());
+        assert!(!f.space.wants_to_send(true));
     }
 
     #[test]
@@ -516,7 +529,7 @@ mod tests {
             [(0, 0, 480), (0, 480, 420)]
         );
         assert_eq!(f.acked(&whole), 900 + MESSAGE_COST);
-        assert!(!f.space.wants_to_send());
+        assert!(!f.space.wants_to_send(true));
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! Unreliable messages between the program's call and the next packet. They never wait for the
-//! network, so the queue is empty after every flush; their bytes share one buffer, and queueing a
-//! message allocates nothing once the buffer has grown.
+//! Unreliable messages between the program's call and the next packet. They wait for nothing but the
+//! rates that were set, where the newest win; their bytes share one buffer, and queueing a message
+//! allocates nothing once the buffer has grown.
 
 use super::frame::Fragment;
 use super::frame_writer::MessageHead;
+use super::message_rate::Pace;
 use super::send_space::{Fill, Filling};
 use crate::message::{Delivery, MESSAGE_COST};
 use std::collections::VecDeque;
+
+/// What a message takes of a packet besides its bytes, about.
+const HEADER: usize = 4;
 
 /// The unreliable messages of a channel.
 #[derive(Debug, Default)]
@@ -48,9 +52,28 @@ impl UnreliableQueue {
         self.cost
     }
 
-    /// Writes what fits, and forgets it: nobody sends it again.
-    pub fn fill(&mut self, channel: u8, packet: &mut Filling<'_, '_>) -> Fill {
+    /// How many messages are queued.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// True if something could be written; messages begin only if `may_begin`.
+    pub fn wants_to_send(&self, may_begin: bool) -> bool {
+        !self.is_empty() && (may_begin || self.is_begun())
+    }
+
+    /// True if the oldest message was cut and part of it left.
+    fn is_begun(&self) -> bool {
+        self.messages.front().is_some_and(|queued| queued.sent > 0)
+    }
+
+    /// Writes what fits, and forgets it: nobody sends it again. No message begins that `pace` holds
+    /// back.
+    pub fn fill(&mut self, channel: u8, packet: &mut Filling<'_, '_>, pace: &mut Pace<'_>) -> Fill {
         while let Some(queued) = self.messages.front_mut() {
+            if queued.sent == 0 && !pace.lets_begin() {
+                return Fill::Held;
+            }
             let delivery =
                 if queued.sequenced { Delivery::UnreliableSequenced } else { Delivery::Unreliable };
             let sequence = self.next_sequence;
@@ -58,6 +81,7 @@ impl UnreliableQueue {
             let end = queued.start + queued.length;
             if queued.sent == 0 && packet.writer.fits(&head, queued.length) {
                 packet.writer.message(&head, self.bytes.get(queued.start..end).unwrap_or_default());
+                pace.on_begun(queued.length);
             } else {
                 if queued.sent == 0 && !packet.first {
                     // A message that need not be cut isn't: every fragment is one more to lose.
@@ -72,6 +96,9 @@ impl UnreliableQueue {
                 let from = queued.start + queued.sent;
                 packet.writer.message(&head, self.bytes.get(from..from + length).unwrap_or_default());
                 packet.first = false;
+                if queued.sent == 0 {
+                    pace.on_begun(queued.length);
+                }
                 queued.sent += length;
                 if queued.sent < queued.length {
                     return Fill::Full;
@@ -88,7 +115,7 @@ impl UnreliableQueue {
 
     /// Forgets what is queued.
     pub fn clear(&mut self) {
-        if self.messages.front().is_some_and(|queued| queued.sent > 0) {
+        if self.is_begun() {
             // Fragments of it left: the next message that is cut must not look like the rest of it.
             self.next_sequence = self.next_sequence.wrapping_add(1);
         }
@@ -97,14 +124,49 @@ impl UnreliableQueue {
         self.cost = 0;
     }
 
-    /// Moves what is queued to the start of the buffer once most of the buffer was sent, where the queue
-    /// never runs empty.
-    fn reclaim(&mut self) {
-        let sent = self.messages.front().map_or(0, |queued| queued.start);
-        if sent > self.bytes.len() / 2 {
-            self.bytes.drain(..sent);
-            self.messages.iter_mut().for_each(|queued| queued.start -= sent);
+    /// Forgets the oldest messages until the others have at most `budget` bytes, which they take, or
+    /// only the newest is left. One of which a part left is finished first, unless more than `stale`
+    /// bytes of it are left: its start would no longer be there when its end arrives. Returns how many
+    /// were forgotten.
+    pub fn keep_newest(&mut self, budget: &mut usize, stale: usize) -> usize {
+        let before = self.messages.len();
+        if self.is_begun()
+            && self.messages.front().is_some_and(|queued| queued.length - queued.sent > stale)
+            && let Some(queued) = self.messages.pop_front()
+        {
+            self.cost = self.cost.saturating_sub(queued.length + MESSAGE_COST);
+            self.next_sequence = self.next_sequence.wrapping_add(1);
         }
+        let begun = usize::from(self.is_begun());
+        let mut keep_from = self.messages.len();
+        for (place, queued) in self.messages.iter().enumerate().skip(begun).rev() {
+            let size = queued.length + HEADER;
+            if size > *budget && place + 1 < self.messages.len() {
+                break;
+            }
+            *budget = budget.saturating_sub(size);
+            keep_from = place;
+        }
+        for queued in self.messages.drain(begun..keep_from.max(begun)) {
+            self.cost = self.cost.saturating_sub(queued.length + MESSAGE_COST);
+        }
+        before - self.messages.len()
+    }
+
+    /// Moves what is queued to the start of the buffer once most of the buffer was sent or given up,
+    /// where the queue never runs empty.
+    fn reclaim(&mut self) {
+        let live = self.cost.saturating_sub(self.messages.len() * MESSAGE_COST);
+        if self.bytes.len() <= 2 * live {
+            return;
+        }
+        let mut end = 0;
+        for queued in &mut self.messages {
+            self.bytes.copy_within(queued.start..queued.start + queued.length, end);
+            queued.start = end;
+            end += queued.length;
+        }
+        self.bytes.truncate(end);
     }
 
     /// Gives room back that is not used.
@@ -127,7 +189,8 @@ mod tests {
             let mut buffer = vec![0; size];
             let mut writer = FrameWriter::new(&mut buffer);
             let mut sent = Vec::new();
-            queue.fill(0, &mut Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true });
+            let mut packet = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+            queue.fill(0, &mut packet, &mut Pace::free());
             assert!(sent.is_empty());
             let length = writer.finish();
             assert!(length > 0);
@@ -142,7 +205,8 @@ mod tests {
         let mut buffer = vec![0; 1200];
         let mut writer = FrameWriter::new(&mut buffer);
         let mut sent = Vec::new();
-        queue.fill(0, &mut Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true });
+        let mut packet = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+        queue.fill(0, &mut packet, &mut Pace::free());
         let length = writer.finish();
         Frames::new(&buffer[..length])
             .filter_map(|frame| match frame.unwrap() {
@@ -160,6 +224,29 @@ mod tests {
         queue.clear();
         queue.push(0, false, &[1; 4000]);
         assert_eq!(fragments(&mut queue), [(1, 4000)]);
+    }
+
+    #[test]
+    fn the_newest_win_and_a_begun_message_is_finished_unless_it_is_stale() {
+        let mut queue = UnreliableQueue::default();
+        queue.push(0, false, &[1; 3000]);
+        assert_eq!(fragments(&mut queue), [(0, 3000)]);
+        for length in [400, 300, 200, 100] {
+            queue.push(0, false, &vec![0; length]);
+        }
+        let mut budget = 300 + 2 * HEADER;
+        assert_eq!(queue.keep_newest(&mut budget, 2000), 2);
+        assert_eq!((queue.len(), budget), (3, 0));
+        // The newest is kept whatever its size.
+        assert_eq!(queue.keep_newest(&mut 50, 2000), 1);
+        assert_eq!(queue.keep_newest(&mut 0, 2000), 0);
+        assert_eq!(queue.cost(), 3000 + 100 + 2 * MESSAGE_COST);
+        assert_eq!(queue.keep_newest(&mut 0, 1000), 1);
+        assert_eq!(queue.cost(), 100 + MESSAGE_COST);
+        queue.push(0, false, &[1; 5000]);
+        assert_eq!(queue.bytes.len(), 5100, "the buffer was not compacted");
+        assert_eq!(fragments(&mut queue), []);
+        assert_eq!(fragments(&mut queue), [(1, 5000)]);
     }
 
     #[test]

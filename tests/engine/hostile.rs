@@ -494,3 +494,49 @@ fn what_gone_clients_left_is_kept_within_a_budget() {
     let bytes: usize = left.iter().map(|(_, message)| message.len()).sum();
     assert!((29 << 20..=32 << 20).contains(&bytes), "{bytes}");
 }
+
+#[test]
+fn a_client_that_ignores_its_limit_is_held_to_it_and_stays() {
+    let rate = 20_000;
+    let mut world = World::new(1);
+    world.config.max_incoming_rate = Some(rate);
+    world.restart_server(0);
+    world.connect(1);
+    world.run(ms(200));
+    let mut puppet = Puppet::connect(&mut world, 66);
+    assert_eq!(puppet.accept.unwrap().incoming_rate, rate);
+    let index = puppet.accept.unwrap().client_index;
+    let message = frames(|writer| assert!(writer.message(&head(Unreliable, 0, None), &[7; 1000])));
+    for _ in 0..600 {
+        for _ in 0..5 {
+            assert_eq!(puppet.send(&mut world, &message), None);
+        }
+        world.step();
+    }
+    assert!(world.servers[0].server.is_connected(index));
+    let came = world.servers[0].received.iter().filter(|(from, ..)| *from == index).count() as f64;
+    // Ten seconds' worth, and what one second saved up.
+    let allowed = f64::from(rate) * 11.0 / (message.len() as f64 + 25.0);
+    assert!((0.95..1.05).contains(&(came / allowed)), "{came} of {allowed}");
+    assert!(world.dropped(DropReason::RateLimit) > 2000);
+    Victim::check(&mut world);
+}
+
+#[test]
+fn a_stranger_uses_up_nothing_of_what_a_client_may_send() {
+    let mut world = World::new(1);
+    world.config.max_incoming_rate = Some(20_000);
+    world.restart_server(0);
+    world.connect(1);
+    world.run(secs(1));
+    let (from, to) = (world.clients[0].address, world.servers[0].address);
+    for number in 0..1000u64 {
+        // The client's address and connection id are no secrets.
+        let mut bytes = pattern(1200, number);
+        bytes[..5].copy_from_slice(&[0x80, 0, 0, 0, 0]);
+        let result = world.deliver(&Datagram { from, to, bytes });
+        assert!(matches!(result, Err(DropReason::Forged | DropReason::Replayed)), "{result:?}");
+    }
+    assert_eq!(world.dropped(DropReason::RateLimit), 0);
+    Victim::check(&mut world);
+}

@@ -7,6 +7,7 @@ mod ending;
 mod handshake;
 mod hostile;
 mod quiet;
+mod rates;
 mod roaming;
 mod world;
 

@@ -104,6 +104,8 @@ impl World {
             connection_timeout: Some(Duration::from_secs(10)),
             resend_ceiling: Duration::from_millis(100),
             memory: DEFAULT_MEMORY,
+            max_outgoing_rate: None,
+            max_incoming_rate: None,
         };
         let mut world = World {
             now: Instant::ZERO,

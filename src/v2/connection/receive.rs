@@ -8,6 +8,7 @@ use crate::v2::frame::{Frame, Frames};
 use crate::v2::inbox::Place;
 use crate::v2::packet::Side;
 use crate::v2::path::PathChange;
+use crate::v2::rate_limit::OutgoingCap;
 use crate::v2::receive_space::Violation;
 use crate::v2::received::Urgency;
 
@@ -27,6 +28,9 @@ impl Connection {
     ) -> Result<(), DropReason> {
         let now = context.tick.now;
         let size = packet.len();
+        if self.incoming.is_some_and(|bucket| !bucket.ready(arrival.at)) {
+            return Err(DropReason::RateLimit);
+        }
         let sealed = self.seal.read_header(packet, self.received.expected()).ok_or(DropReason::Size)?;
         let number = sealed.number;
         if !self.replay.is_fresh(number) {
@@ -39,6 +43,10 @@ impl Connection {
             }
             return Err(DropReason::Forged);
         };
+        if let Some(bucket) = &mut self.incoming {
+            // Only what the client itself sent: strangers must not use up what it may send.
+            bucket.take(arrival.at, size);
+        }
         let newest = self.replay.highest().is_none_or(|highest| number > highest);
         if let Some(closing) = &mut self.closing {
             // The peer has not heard that this is over: tell it again, once an update.
@@ -108,6 +116,9 @@ impl Connection {
                 if self.accept.is_none() {
                     let seconds = u64::from(accept.connection_timeout);
                     self.setup.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+                    if accept.incoming_rate > 0 {
+                        self.outgoing = Some(OutgoingCap::below(accept.incoming_rate));
+                    }
                     self.accept = Some(accept);
                     self.confirmed = true;
                 }

@@ -6,7 +6,7 @@ use super::{
 use crate::crypto::cipher::TAG_SIZE;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
-use crate::v2::outbox::Outbox;
+use crate::v2::outbox::{Outbox, Turn};
 use crate::v2::packet::Side;
 use crate::v2::send_space::Filling;
 use crate::v2::sent_packets::SentFrame;
@@ -17,6 +17,10 @@ const MIN_ROOM: usize = 64;
 /// Room for a packet that holds a path probe alone. The smallest packet of a peer that moved, 26 bytes,
 /// allows two.
 const PROBE_ROOM: usize = 39;
+
+/// Where a cap holds back what the window would not, one packet in this many offers its room to reliable
+/// messages first: unreliable ones alone could always fill it.
+const RELIABLE_SHARE: u64 = 4;
 
 /// Why a packet is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,12 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let now = context.tick.now;
+        if let Some(cap) = &self.outgoing
+            && !cap.ready(now)
+        {
+            self.outbox.keep_newest(cap.patience(), cap.a_second());
+            return None;
+        }
         if scope == Scope::Everything
             && let Some((probe, path)) = self.path.due_old_probe(now)
         {
@@ -109,17 +119,18 @@ impl Connection {
             self.outbox.drop_unreliable();
             return (self.due.ping || self.due.probes == PROBE_PACKETS).then_some(Occasion::Message);
         }
-        if self.outbox.has_unreliable() {
+        let now = context.tick.now;
+        if self.outbox.has_unreliable(now) {
             return Some(Occasion::Message);
         }
         if scope == Scope::Unreliable {
             return None;
         }
-        if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable()) {
+        if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable(now)) {
             return Some(Occasion::Message);
         }
-        if self.outbox.has_reliable() {
-            if self.loss.has_window_for(MAX_DATAGRAM) || self.loss.sent.resendable() < LEAST_IN_FLIGHT {
+        if self.outbox.has_reliable(now) {
+            if self.may_send_reliable() {
                 return Some(Occasion::Message);
             }
             self.loss.congestion.on_limited();
@@ -132,9 +143,14 @@ impl Connection {
             || !due.echoes.is_empty()
             || self.inbox.credit.is_grant_due()
             || self.outbox.blocked_at() > self.blocked_sent
-            || self.path.due_probe(context.tick.now).is_some()
+            || self.path.due_probe(now).is_some()
             || self.received.is_ack_due(&context.tick);
         control.then_some(Occasion::Control)
+    }
+
+    /// True if a packet may leave for reliable messages alone.
+    fn may_send_reliable(&self) -> bool {
+        self.loss.has_window_for(MAX_DATAGRAM) || self.loss.sent.resendable() < LEAST_IN_FLIGHT
     }
 
     /// Writes what the occasion and the room allow; true if the peer must acknowledge it.
@@ -183,8 +199,17 @@ impl Connection {
         }
         self.due.blocked = false;
 
-        let mut filling = Filling { writer, number: self.loss.sent.next_number(), sent, first: true };
-        self.outbox.fill(&mut filling, occasion == Occasion::Message);
+        let number = self.loss.sent.next_number();
+        let turn = match occasion {
+            Occasion::Control => Turn::Never,
+            Occasion::Message if !self.may_send_reliable() => Turn::Last,
+            Occasion::Message if self.outgoing.is_some() && number.is_multiple_of(RELIABLE_SHARE) => {
+                Turn::BeforeUnreliable
+            }
+            Occasion::Message => Turn::ByPriority,
+        };
+        let mut filling = Filling { writer, number, sent, first: true };
+        self.outbox.fill(&mut filling, now, turn);
         let writer = filling.writer;
 
         let mut eliciting = writer.written() > acks_only;
@@ -252,6 +277,9 @@ impl Connection {
             self.loss.on_packet_sent(now, size, eliciting, &sent);
             self.sent_at = now;
             self.statistics.on_sent(now, size);
+            if let Some(cap) = &mut self.outgoing {
+                cap.on_sent(now, size);
+            }
         }
         sent.clear();
         context.sent_frames = sent;
