@@ -200,9 +200,11 @@ typedef struct cn_crypto_sign_secret_t {
 typedef struct cn_server_config_t {
     /// Names the game; the same number as in connect tokens and clients. Default 0.
     uint64_t application_id;
-    /// Bytes a second taken from each client; not in force in this version. Default 0, no limit.
+    /// Bytes a second taken from each client, UDP payload. A client of this library keeps to it; what another
+    /// sends beyond it is dropped. 0 or less is no limit, below 1000 counts as 1000. Default 0.
     int max_incoming_bytes_per_second;
-    /// Bytes a second sent to each client; not in force in this version. Default 0, no limit.
+    /// Bytes a second sent to each client, UDP payload. What is reliable waits; of what is not, the newest is
+    /// sent. 0 or less is no limit, below 1000 counts as 1000. Default 0.
     int max_outgoing_bytes_per_second;
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     int connection_timeout;
@@ -213,7 +215,7 @@ typedef struct cn_server_config_t {
     struct cn_crypto_sign_public_t public_key;
     /// The half that is kept: the one that connect tokens are made with. Default zeros: set it.
     struct cn_crypto_sign_secret_t secret_key;
-    /// Accepted; may be NULL. Default NULL.
+    /// Passed to the program's allocator (`cnx_set_allocator`); may be NULL. Default NULL.
     void *user_allocator_context;
 } cn_server_config_t;
 

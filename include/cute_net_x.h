@@ -35,7 +35,8 @@ typedef enum cnx_log_level_t
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
 /// dropped. Each datagram counts once.
 typedef struct cnx_counters_t {
-    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions.
+    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
     uint32_t size;
     /// All datagrams.
     uint64_t received;
@@ -77,6 +78,8 @@ typedef struct cnx_counters_t {
     uint64_t unexpected;
     /// Its connection has ended.
     uint64_t connection_ended;
+    /// Its client sends more than `max_incoming_bytes_per_second`.
+    uint64_t rate_exceeded;
 } cnx_counters_t;
 
 /// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
@@ -191,7 +194,9 @@ cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *coun
 cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
 
 /// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
+/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
+/// use the client or server that it is called for. Another thread may still be in the old function when this
+/// returns. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
 /// it every datagram dropped and why.
 void cnx_set_log_callback(cnx_log_callback_t callback,
                           cnx_log_level_t max_level,

@@ -2,12 +2,12 @@
 //! unreliable messages, fragmentation. A memory-safe core behind the C API of `cute_net.h`.
 //!
 //! It is a library for one game server and its players. It is no web service (something else hands out
-//! the tokens), no peer-to-peer library, and it knows nothing of game state.
+//! the tokens), no peer-to-peer library, and it gives game state no meaning.
 //!
 //! # The layers
 //!
 //! ```text
-//!   C programs: cute_net.h, cute_net_x.h             Rust programs
+//!   C programs: cute_net.h, cute_networking.h        Rust programs
 //!                    |                                    |
 //!   ffi      pointers in, one call, a value out           |
 //!                    +-----------------+------------------+
@@ -40,6 +40,7 @@
 //! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
 //!   each connects once. [`replay`]: that each packet counts once.
 //! - [`message`], [`reason`], [`drop_reason`], [`statistics`]: what programs get to see.
+//! - [`snapshot`]: game state, compressed against what the receiver has.
 //! - [`v2`]: the protocol, a file for each concept.
 //! - [`client`], [`server`]: the engines. [`simulator`]: a bad network in front of them.
 //! - [`socket`], [`log`], [`host`]: the outside world. [`ffi`]: the C facade.

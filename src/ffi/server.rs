@@ -27,9 +27,11 @@ pub struct cn_server_t(Handle<ServerHost>);
 pub struct cn_server_config_t {
     /// Names the game; the same number as in connect tokens and clients. Default 0.
     pub application_id: u64,
-    /// Bytes a second taken from each client; not in force in this version. Default 0, no limit.
+    /// Bytes a second taken from each client, UDP payload. A client of this library keeps to it; what another
+    /// sends beyond it is dropped. 0 or less is no limit, below 1000 counts as 1000. Default 0.
     pub max_incoming_bytes_per_second: c_int,
-    /// Bytes a second sent to each client; not in force in this version. Default 0, no limit.
+    /// Bytes a second sent to each client, UDP payload. What is reliable waits; of what is not, the newest is
+    /// sent. 0 or less is no limit, below 1000 counts as 1000. Default 0.
     pub max_outgoing_bytes_per_second: c_int,
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     pub connection_timeout: c_int,
@@ -40,7 +42,7 @@ pub struct cn_server_config_t {
     pub public_key: cn_crypto_sign_public_t,
     /// The half that is kept: the one that connect tokens are made with. Default zeros: set it.
     pub secret_key: cn_crypto_sign_secret_t,
-    /// Accepted; may be NULL. Default NULL.
+    /// Passed to the program's allocator (`cnx_set_allocator`); may be NULL. Default NULL.
     pub user_allocator_context: *mut c_void,
 }
 
@@ -197,6 +199,11 @@ pub extern "C" fn cnx_server_create(config: cn_server_config_t, max_clients: c_i
     create(&config, max_clients)
 }
 
+/// A rate of the program's, in bytes a second: 0 or less is no limit.
+pub(crate) fn rate(bytes_per_second: c_int) -> Option<u32> {
+    u32::try_from(bytes_per_second).ok().filter(|&rate| rate > 0)
+}
+
 /// Makes a server with room for `max_clients` clients, brought into the range from 1 to 65535.
 fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
     let timeout = u64::try_from(config.connection_timeout).ok().filter(|&seconds| seconds > 0);
@@ -208,8 +215,8 @@ fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
         secret_key: secret_key(&config.secret_key),
         connection_timeout: timeout.map(Duration::from_secs),
         resend_ceiling: Duration::try_from_secs_f64(resend).unwrap_or(Duration::MAX),
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
+        max_outgoing_rate: rate(config.max_outgoing_bytes_per_second),
+        max_incoming_rate: rate(config.max_incoming_bytes_per_second),
     };
     guarded(std::ptr::null_mut(), || {
         let max_clients = usize::try_from(max_clients).unwrap_or(1);

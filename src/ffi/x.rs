@@ -265,7 +265,8 @@ pub unsafe extern "C" fn cnx_client_flush(client: *mut cn_client_t) {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct cnx_counters_t {
-    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions.
+    /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
     pub size: u32,
     /// All datagrams.
     pub received: u64,
@@ -307,6 +308,8 @@ pub struct cnx_counters_t {
     pub unexpected: u64,
     /// Its connection has ended.
     pub connection_ended: u64,
+    /// Its client sends more than `max_incoming_bytes_per_second`.
+    pub rate_exceeded: u64,
 }
 
 impl cnx_counters_t {
@@ -334,6 +337,7 @@ impl cnx_counters_t {
             address_unknown: dropped(DropReason::UnknownAddress),
             unexpected: dropped(DropReason::Unexpected),
             connection_ended: dropped(DropReason::Ended),
+            rate_exceeded: dropped(DropReason::RateLimit),
         }
     }
 
@@ -417,7 +421,9 @@ unsafe impl Send for User {}
 unsafe impl Sync for User {}
 
 /// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
+/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
+/// use the client or server that it is called for. Another thread may still be in the old function when this
+/// returns. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
 /// it every datagram dropped and why.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_set_log_callback(

@@ -2,7 +2,7 @@
 
 use crate::ffi::client::{block_of as client_block, cn_client_t as CF_Client, with_client};
 use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure, success};
-use crate::ffi::server::{block_of as server_block, cn_server_t as CF_Server, slot, with_server};
+use crate::ffi::server::{block_of as server_block, cn_server_t as CF_Server, rate, slot, with_server};
 use crate::ffi::{bytes, free_block, guarded};
 use crate::v2::outbox::SendError;
 use std::ffi::{c_int, c_void};
@@ -15,11 +15,6 @@ const MAX_SIZE: c_int = 1 << 20;
 /// A channel of the program's as the engine numbers it.
 fn wire_channel(channel: c_int) -> Option<u8> {
     (0..CHANNELS).contains(&channel).then(|| channel as u8 + 1)
-}
-
-/// A rate of the program's: 0 or less is none.
-fn rate(bytes_per_second: c_int) -> Option<u32> {
-    u32::try_from(bytes_per_second).ok().filter(|&rate| rate > 0)
 }
 
 /// The channel and the bytes of a message, if it can be one.
