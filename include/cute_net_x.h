@@ -211,6 +211,95 @@ void cnx_set_log_callback(cnx_log_callback_t callback,
 cn_result_t cnx_client_set_wire(cn_client_t *client,
                                 const struct cnx_client_wire_t *wire);
 
+/// `cn_endpoint_to_string`. Does nothing if `endpoint` is NULL.
+void cnx_endpoint_to_string_p(const cn_endpoint_t *endpoint, char *buffer, int buffer_size);
+
+/// `cn_endpoint_equals`. Does nothing but return 0 if `a` or `b` is NULL.
+int cnx_endpoint_equals_p(const cn_endpoint_t *a, const cn_endpoint_t *b);
+
+/// `cn_is_error`. Does nothing but return false if `result` is NULL.
+bool cnx_is_error_p(const cn_result_t *result);
+
+/// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_crypto_generate_key_p(cn_crypto_key_t *out);
+
+/// `cn_generate_connect_token`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_generate_connect_token_p(uint64_t application_id,
+                                  uint64_t creation_timestamp,
+                                  const cn_crypto_key_t *client_to_server_key,
+                                  const cn_crypto_key_t *server_to_client_key,
+                                  uint64_t expiration_timestamp,
+                                  uint32_t handshake_timeout,
+                                  int address_count,
+                                  const char **address_list,
+                                  uint64_t client_id,
+                                  const uint8_t *user_data,
+                                  const cn_crypto_sign_secret_t *shared_secret_key,
+                                  uint8_t *token_ptr_out,
+                                  cn_result_t *out);
+
+/// `cn_client_connect`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_connect_p(cn_client_t *client, const uint8_t *connect_token, cn_result_t *out);
+
+/// `cn_client_send`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_send_p(cn_client_t *client,
+                       const void *packet,
+                       int size,
+                       bool send_reliably,
+                       cn_result_t *out);
+
+/// `cn_server_config_defaults`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_config_defaults_p(cn_server_config_t *out);
+
+/// `cnx_server_create`. Does nothing but return NULL if `config` is NULL.
+cn_server_t *cnx_server_create_p(const cn_server_config_t *config, int max_clients);
+
+/// `cn_server_start`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_start_p(cn_server_t *server, const char *address_and_port, cn_result_t *out);
+
+/// `cn_server_send`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_send_p(cn_server_t *server,
+                       const void *packet,
+                       int size,
+                       int client_index,
+                       bool send_reliably,
+                       cn_result_t *out);
+
+/// `cnx_server_set_max_clients`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_set_max_clients_p(cn_server_t *server, int max_clients, cn_result_t *out);
+
+/// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_client_user_data_p(cn_server_t *server,
+                                   int client_index,
+                                   uint8_t *user_data_out,
+                                   cn_result_t *out);
+
+/// `cnx_server_add_public_address`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_add_public_address_p(cn_server_t *server,
+                                     const char *address_and_port,
+                                     cn_result_t *out);
+
+/// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_start_dual_p(cn_server_t *server,
+                             const char *ipv4_address_and_port,
+                             const char *ipv6_address_and_port,
+                             cn_result_t *out);
+
+/// `cnx_server_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_bound_endpoint_p(cn_server_t *server, cn_endpoint_t *endpoint_out, cn_result_t *out);
+
+/// `cnx_client_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_bound_endpoint_p(cn_client_t *client, cn_endpoint_t *endpoint_out, cn_result_t *out);
+
+/// `cnx_server_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_counters_p(cn_server_t *server, struct cnx_counters_t *counters_out, cn_result_t *out);
+
+/// `cnx_client_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_counters_p(cn_client_t *client, struct cnx_counters_t *counters_out, cn_result_t *out);
+
+/// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -58,6 +58,7 @@ programs! {
     macros,
     max_clients,
     old_example,
+    pointers,
     tokens,
 }
 

@@ -16,6 +16,7 @@ pub mod crypto;
 pub mod endpoint;
 pub mod error;
 pub mod ipv4;
+pub mod pointers;
 pub mod server;
 pub mod wire;
 pub mod x;

@@ -1,0 +1,350 @@
+//! Pointer forms (the section POINTERS of `cute_net_x.h`): for languages that can't pass or return structs by
+//! value. Each does what the function without `_p` does.
+
+use super::client::{cn_client_connect, cn_client_send, cn_client_t};
+use super::crypto::{
+    cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_secret_t, cn_generate_connect_token,
+};
+use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
+use super::error::{cn_is_error, cn_result_t};
+use super::server::{
+    cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
+    cnx_server_create,
+};
+use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
+use super::x::{
+    cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_public_address,
+    cnx_server_bound_endpoint, cnx_server_client_user_data, cnx_server_counters,
+    cnx_server_set_max_clients, cnx_server_start_dual,
+};
+use std::ffi::{c_char, c_int, c_void};
+
+/// `cn_endpoint_to_string`. Does nothing if `endpoint` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_endpoint_to_string_p(
+    endpoint: *const cn_endpoint_t,
+    buffer: *mut c_char,
+    buffer_size: c_int,
+) {
+    if endpoint.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_endpoint_to_string` takes, and pointers to structs in place of structs.
+    unsafe {
+        cn_endpoint_to_string(endpoint.read(), buffer, buffer_size);
+    }
+}
+
+/// `cn_endpoint_equals`. Does nothing but return 0 if `a` or `b` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_endpoint_equals_p(
+    a: *const cn_endpoint_t,
+    b: *const cn_endpoint_t,
+) -> c_int {
+    if a.is_null() || b.is_null() {
+        return 0;
+    }
+    // SAFETY: the caller passes what `cn_endpoint_equals` takes, and pointers to structs in place of structs.
+    unsafe { cn_endpoint_equals(a.read(), b.read()) }
+}
+
+/// `cn_is_error`. Does nothing but return false if `result` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_is_error_p(result: *const cn_result_t) -> bool {
+    if result.is_null() {
+        return false;
+    }
+    // SAFETY: the caller passes what `cn_is_error` takes, and pointers to structs in place of structs.
+    unsafe { cn_is_error(result.read()) }
+}
+
+/// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_crypto_generate_key_p(out: *mut cn_crypto_key_t) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_crypto_generate_key` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_crypto_generate_key());
+    }
+}
+
+/// `cn_generate_connect_token`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_generate_connect_token_p(
+    application_id: u64,
+    creation_timestamp: u64,
+    client_to_server_key: *const cn_crypto_key_t,
+    server_to_client_key: *const cn_crypto_key_t,
+    expiration_timestamp: u64,
+    handshake_timeout: u32,
+    address_count: c_int,
+    address_list: *mut *const c_char,
+    client_id: u64,
+    user_data: *const u8,
+    shared_secret_key: *const cn_crypto_sign_secret_t,
+    token_ptr_out: *mut u8,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_generate_connect_token` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_generate_connect_token(
+            application_id,
+            creation_timestamp,
+            client_to_server_key,
+            server_to_client_key,
+            expiration_timestamp,
+            handshake_timeout,
+            address_count,
+            address_list,
+            client_id,
+            user_data,
+            shared_secret_key,
+            token_ptr_out,
+        ));
+    }
+}
+
+/// `cn_client_connect`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_connect_p(
+    client: *mut cn_client_t,
+    connect_token: *const u8,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_client_connect` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_client_connect(client, connect_token));
+    }
+}
+
+/// `cn_client_send`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_send_p(
+    client: *mut cn_client_t,
+    packet: *const c_void,
+    size: c_int,
+    send_reliably: bool,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_client_send` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_client_send(client, packet, size, send_reliably));
+    }
+}
+
+/// `cn_server_config_defaults`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_config_defaults_p(out: *mut cn_server_config_t) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_server_config_defaults` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_server_config_defaults());
+    }
+}
+
+/// `cnx_server_create`. Does nothing but return NULL if `config` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_create_p(
+    config: *const cn_server_config_t,
+    max_clients: c_int,
+) -> *mut cn_server_t {
+    if config.is_null() {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: the caller passes what `cnx_server_create` takes, and pointers to structs in place of structs.
+    unsafe { cnx_server_create(config.read(), max_clients) }
+}
+
+/// `cn_server_start`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_start_p(
+    server: *mut cn_server_t,
+    address_and_port: *const c_char,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_server_start` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_server_start(server, address_and_port));
+    }
+}
+
+/// `cn_server_send`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_send_p(
+    server: *mut cn_server_t,
+    packet: *const c_void,
+    size: c_int,
+    client_index: c_int,
+    send_reliably: bool,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cn_server_send` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cn_server_send(server, packet, size, client_index, send_reliably));
+    }
+}
+
+/// `cnx_server_set_max_clients`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_max_clients_p(
+    server: *mut cn_server_t,
+    max_clients: c_int,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_set_max_clients` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_set_max_clients(server, max_clients));
+    }
+}
+
+/// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_client_user_data_p(
+    server: *mut cn_server_t,
+    client_index: c_int,
+    user_data_out: *mut u8,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_client_user_data` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_client_user_data(server, client_index, user_data_out));
+    }
+}
+
+/// `cnx_server_add_public_address`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_add_public_address_p(
+    server: *mut cn_server_t,
+    address_and_port: *const c_char,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_add_public_address` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_add_public_address(server, address_and_port));
+    }
+}
+
+/// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_start_dual_p(
+    server: *mut cn_server_t,
+    ipv4_address_and_port: *const c_char,
+    ipv6_address_and_port: *const c_char,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_start_dual` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_start_dual(server, ipv4_address_and_port, ipv6_address_and_port));
+    }
+}
+
+/// `cnx_server_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_bound_endpoint_p(
+    server: *mut cn_server_t,
+    endpoint_out: *mut cn_endpoint_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_bound_endpoint` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_bound_endpoint(server, endpoint_out));
+    }
+}
+
+/// `cnx_client_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_bound_endpoint_p(
+    client: *mut cn_client_t,
+    endpoint_out: *mut cn_endpoint_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_bound_endpoint` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_bound_endpoint(client, endpoint_out));
+    }
+}
+
+/// `cnx_server_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_counters_p(
+    server: *mut cn_server_t,
+    counters_out: *mut cnx_counters_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_counters` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_counters(server, counters_out));
+    }
+}
+
+/// `cnx_client_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_counters_p(
+    client: *mut cn_client_t,
+    counters_out: *mut cnx_counters_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_counters` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_counters(client, counters_out));
+    }
+}
+
+/// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_set_wire_p(
+    client: *mut cn_client_t,
+    wire: *const cnx_client_wire_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_set_wire` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_set_wire(client, wire));
+    }
+}
