@@ -14,9 +14,11 @@ pub enum Language {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linkage {
+pub enum Linkage<'a> {
     Shared,
     Static,
+    /// A static library that was built elsewhere.
+    Archive(&'a Path),
 }
 
 /// What a Rust static library needs from the system.
@@ -84,7 +86,7 @@ pub fn compiler(language: Language) -> Command {
 }
 
 /// Compiles one source file to `out`.
-pub fn compile(source: &Path, language: Language, linkage: Linkage, defines: &[&str], out: &Path) {
+pub fn compile(source: &Path, language: Language, linkage: Linkage<'_>, defines: &[&str], out: &Path) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let library = library_folder();
     let mut command = compiler(language);
@@ -107,6 +109,9 @@ pub fn compile(source: &Path, language: Language, linkage: Linkage, defines: &[&
         }
         Linkage::Static => {
             command.arg(library.join("libcute_net.a")).args(SYSTEM_LIBRARIES);
+        }
+        Linkage::Archive(archive) => {
+            command.arg(archive).args(SYSTEM_LIBRARIES);
         }
     }
     let output = command.arg("-o").arg(out).output().expect("the compiler runs");
