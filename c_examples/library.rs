@@ -19,6 +19,8 @@ pub enum Linkage<'a> {
     Static,
     /// A static library that was built elsewhere.
     Archive(&'a Path),
+    /// One that was built for AddressSanitizer; the program is, too, and for UndefinedBehaviorSanitizer.
+    Sanitized(&'a Path),
 }
 
 /// What a Rust static library needs from the system.
@@ -111,6 +113,10 @@ pub fn compile(source: &Path, language: Language, linkage: Linkage<'_>, defines:
             command.arg(library.join("libcute_net.a")).args(SYSTEM_LIBRARIES);
         }
         Linkage::Archive(archive) => {
+            command.arg(archive).args(SYSTEM_LIBRARIES);
+        }
+        Linkage::Sanitized(archive) => {
+            command.args(["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
             command.arg(archive).args(SYSTEM_LIBRARIES);
         }
     }

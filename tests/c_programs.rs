@@ -1,5 +1,7 @@
 //! The C programs of `ffi_tests/`, compiled as C99 and as C++17 with every warning an error, against the
-//! shared and the static library that cargo has just built, and run.
+//! shared and the static library that cargo has just built, and run. With `CUTE_NET_VALGRIND` set they run
+//! under valgrind; with `CUTE_NET_SANITIZED` set to a static library that was built for AddressSanitizer,
+//! against that alone, with its checks in the programs too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../c_examples/library.rs"]
@@ -14,9 +16,14 @@ fn run(name: &str, defines: &[&str]) {
     let source = root.join("ffi_tests").join(format!("{name}.c"));
     let tag = defines.concat().replace(|c: char| !c.is_alphanumeric(), "_");
     for language in [Language::C99, Language::Cpp17] {
-        for linkage in [Linkage::Shared, Linkage::Static] {
-            let out = Path::new(env!("CARGO_TARGET_TMPDIR"))
-                .join(format!("{name}{tag}-{language:?}-{linkage:?}"));
+        let sanitized = std::env::var_os("CUTE_NET_SANITIZED").map(PathBuf::from);
+        let linkages = match &sanitized {
+            Some(archive) => vec![("Sanitized", Linkage::Sanitized(archive))],
+            None => vec![("Shared", Linkage::Shared), ("Static", Linkage::Static)],
+        };
+        for (label, linkage) in linkages {
+            let out =
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{tag}-{language:?}-{label}"));
             library::compile(&source, language, linkage, defines, &out);
             let result = library::command(&out).output().unwrap();
             let errors = String::from_utf8_lossy(&result.stderr);

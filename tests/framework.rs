@@ -23,7 +23,9 @@ fn out(name: &str) -> PathBuf {
 fn programs_of_both_generations_play_together() {
     for name in ["framework_server", "framework_client"] {
         let source = root().join("c_examples").join(format!("{name}.cpp"));
-        library::compile(&source, Language::Cpp17, Linkage::Shared, &[], &out(name));
+        let sanitized = std::env::var_os("CUTE_NET_SANITIZED").map(PathBuf::from);
+        let linkage = sanitized.as_deref().map_or(Linkage::Shared, Linkage::Sanitized);
+        library::compile(&source, Language::Cpp17, linkage, &[], &out(name));
     }
     let tokens = out("framework_tokens");
     let mut server = Command::new(out("framework_server"))
