@@ -106,6 +106,8 @@ struct Client {
     heard_by: Instant,
     /// True while it is in the list of those with something to send.
     active: bool,
+    /// True while it is in the list of those that wait for credit on loan.
+    waits_for_loan: bool,
 }
 
 /// A connection that ended, whose peer may not have heard.

@@ -325,7 +325,7 @@ impl ConnectToken {
         if application != application_id || public.application_id != application_id {
             return Err(InvalidToken::Application);
         }
-        if public.expiration < now {
+        if public.expiration <= now {
             return Err(InvalidToken::Expired);
         }
         Ok(ConnectToken {
@@ -373,7 +373,7 @@ mod tests {
         let (_, secret) = key_pair::generate().unwrap();
         let servers = addresses(&["10.0.0.1:5000", "[2001:db8::1:2]:65535", "0.0.0.0:0"]);
         let token = generate(&request(&keys(), &servers), &secret).unwrap();
-        let read = ConnectToken::read(&token, 77, 1060).unwrap();
+        let read = ConnectToken::read(&token, 77, 1059).unwrap();
         assert_eq!(read.version, Version::V2);
         assert_eq!((read.expiration, read.handshake_timeout), (1060, 5));
         assert_eq!(read.servers, servers);

@@ -106,7 +106,9 @@ impl UsedTokens {
         client.newest_creation = client.newest_creation.max(creation);
         self.entries += 1;
         if crowded && client.used.len() > KEPT_OF_ONE_CLIENT {
+            // What is left of the client is one entry.
             self.entries -= client.used.len();
+            self.entries += usize::from(client.watermark.is_none());
             let all = client.used.drain(..).chain(client.watermark.map(|(_, used)| used));
             let expiration = all.map(|used| used.expiration).max().unwrap_or(expiration);
             client.used = Vec::new();
@@ -130,7 +132,7 @@ impl UsedTokens {
         self.clients.retain(|_, client| {
             client.used.retain(|used| !forget(used));
             client.watermark.take_if(|(_, used)| forget(used));
-            left += client.used.len();
+            left += client.used.len() + usize::from(client.watermark.is_some());
             !client.used.is_empty() || client.watermark.is_some()
         });
         self.clients.shrink_to(2 * self.clients.len());

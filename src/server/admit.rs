@@ -197,6 +197,7 @@ impl Server {
             user_data: secret.user_data,
             heard_by: now + handshake.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
             active: false,
+            waits_for_loan: false,
         };
         self.slots.occupy(index, Box::new(client));
         self.activate(index);

@@ -65,9 +65,9 @@ impl Lending {
 impl Server {
     /// Notes that a client may be waiting for credit that only a loan gives.
     pub(super) fn note_loan_wanted(&mut self, index: u32) {
-        let credit = self.slots.get_mut(index).map(|client| &client.connection.inbox().credit);
-        let wants = credit.is_some_and(|credit| credit.wanted_loan().is_some());
-        if wants && !self.lending.waiting.contains(&index) {
+        let Some(client) = self.slots.get_mut(index) else { return };
+        if !client.waits_for_loan && client.connection.inbox().credit.wanted_loan().is_some() {
+            client.waits_for_loan = true;
             self.lending.waiting.push_back(index);
         }
     }
@@ -76,18 +76,16 @@ impl Server {
     pub(super) fn grant_loans(&mut self) {
         while let Some(&index) = self.lending.waiting.front() {
             let credit = self.slots.get_mut(index).map(|client| &client.connection.inbox().credit);
-            let Some(wanted) = credit.and_then(|credit| credit.wanted_loan()) else {
-                self.lending.waiting.pop_front();
-                continue;
-            };
-            if self.lent() + wanted > self.lending.pool {
+            let wanted = credit.and_then(|credit| credit.wanted_loan());
+            if wanted.is_some_and(|wanted| self.lent() + wanted > self.lending.pool) {
                 self.end_overdue_loans();
                 return;
             }
-            if let Some(client) = self.slots.get_mut(index) {
-                client.connection.inbox().credit.lend();
-            }
             self.lending.waiting.pop_front();
+            let Some(client) = self.slots.get_mut(index) else { continue };
+            client.waits_for_loan = false;
+            let Some(wanted) = wanted else { continue };
+            client.connection.inbox().credit.lend();
             self.lending.borrowers.retain(|loan| loan.index != index);
             let since = self.context.tick.now;
             let due = since + PATIENCE + Duration::from_secs(wanted / SLOWEST);

@@ -25,6 +25,8 @@ const CHANNEL_BUDGET: usize = 4 << 20;
 pub enum SendError {
     /// It has no bytes.
     Empty,
+    /// There is no such channel.
+    NoSuchChannel(u8),
     /// It is larger than [`MAX_MESSAGE_SIZE`].
     TooLarge(usize),
     /// The queue holds all it may.
@@ -39,6 +41,9 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SendError::Empty => f.write_str("A message needs at least one byte."),
+            SendError::NoSuchChannel(channel) => {
+                write!(f, "Wire channels are 0 to {}, not {channel}.", CHANNELS - 1)
+            }
             SendError::TooLarge(size) => {
                 write!(
                     f,
@@ -203,7 +208,7 @@ impl Outbox {
             return Err(SendError::QueueFull);
         }
         let Some(slot) = self.channels.get_mut(usize::from(channel)) else {
-            return Err(SendError::Empty);
+            return Err(SendError::NoSuchChannel(channel));
         };
         let is_full =
             channel > 0 && slot.as_ref().map_or(0, |channel| channel.cost()) + cost > CHANNEL_BUDGET;
