@@ -241,6 +241,28 @@ static void d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached(
     }
 }
 
+static void d28_a_token_stays_used_when_the_server_is_stopped_and_started(void)
+{
+    session_t session;
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    uint8_t token[CN_CONNECT_TOKEN_SIZE];
+    int i;
+    session_start(&session);
+    make_token(token, &session.secret_key, session.address, 1);
+    CHECK_OK(cn_client_connect(client, token));
+    for (i = 0; i < 10; ++i) session_tick(&session, &client, 1, TICK);
+    CHECK(session.connected == 1);
+    cn_server_stop(session.server);
+    session_start_at(&session, session.server, session.address);
+    CHECK_OK(cn_client_connect(client, token));
+    for (i = 0; i < 10; ++i) session_tick(&session, &client, 1, TICK);
+    CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_CONNECTION_DENIED && session.connected == 1);
+    session_connect(&session, client, 1); /* another token of the same player */
+    CHECK(session.connected == 2);
+    cn_client_destroy(client);
+    cn_server_destroy(session.server);
+}
+
 static void d53_a_crashed_player_comes_back_at_once(void)
 {
     session_t session;
@@ -280,6 +302,7 @@ int main(void)
     d43_a_failed_start_says_why_and_leaves_the_server_usable();
     d44_stopping_tells_the_clients_and_keeps_the_events();
     d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached();
+    d28_a_token_stays_used_when_the_server_is_stopped_and_started();
     d53_a_crashed_player_comes_back_at_once();
     d56_a_disconnect_over_the_simulated_network_arrives();
     return 0;

@@ -61,6 +61,12 @@ int main(void)
     }
     CHECK(packets == 1 && client_pop_all(client) == 1);
     cnx_client_send_p(client, NULL, 1, true, NULL);
+    cnx_error_failure_p("no", &result);
+    CHECK(cnx_is_error_p(&result) && strcmp(result.details, "no") == 0);
+    cnx_error_success_p(&result);
+    OK(result);
+    cnx_init_p(&result);
+    OK(result);
     CHECK(cnx_endpoint_equals_p(NULL, &same) == 0 && cnx_server_create_p(NULL, 5) == NULL);
     cn_client_destroy(client);
     cn_server_destroy(server);

@@ -220,6 +220,15 @@ int cnx_endpoint_equals_p(const cn_endpoint_t *a, const cn_endpoint_t *b);
 /// `cn_is_error`. Does nothing but return false if `result` is NULL.
 bool cnx_is_error_p(const cn_result_t *result);
 
+/// `cn_error_failure`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_error_failure_p(const char *details, cn_result_t *out);
+
+/// `cn_error_success`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_error_success_p(cn_result_t *out);
+
+/// `cn_init`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_init_p(cn_result_t *out);
+
 /// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_crypto_generate_key_p(cn_crypto_key_t *out);
 

@@ -197,6 +197,11 @@ impl Server {
         server
     }
 
+    /// Remembers the tokens that an earlier run of this server has seen used.
+    pub fn inherit(&mut self, earlier: Server) {
+        self.used.inherit(earlier.used);
+    }
+
     /// Also accepts tokens that list `address`: where players reach the server from outside.
     pub fn add_public_address(&mut self, address: SocketAddr) {
         let address = endpoint::canonical(address);

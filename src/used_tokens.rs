@@ -68,6 +68,11 @@ impl UsedTokens {
         }
     }
 
+    /// Takes over what an earlier run of the same server remembers: stopping a server makes no token new.
+    pub fn inherit(&mut self, earlier: UsedTokens) {
+        *self = UsedTokens { capacity: self.capacity, ..earlier };
+    }
+
     /// True if a token with this expiration must count as expired.
     pub fn is_expired(&self, expiration: u64, unix: u64) -> bool {
         expiration <= unix || expiration <= self.forgotten_until

@@ -77,3 +77,50 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
     }
     assert!(tried >= 2, "no C and C++ compiler was found");
 }
+
+/// Stand-ins for Cute Framework's own headers: what `cute_networking.h` needs of them, under their guards.
+const DEFINES: &str = "#ifndef CF_DEFINES_H\n#define CF_DEFINES_H\n#include <stdbool.h>\n#include <stdint.h>\n\
+    #include <stdlib.h>\n#define CF_API __attribute__((visibility(\"default\")))\n#define CF_CALL\n\
+    #ifdef __cplusplus\n#define CF_INLINE inline\n#define CF_CPP\n#else\n#define CF_INLINE static inline\n\
+    #endif\n#define CF_STRINGIZE_INTERNAL(...) #__VA_ARGS__\n\
+    #define CF_STRINGIZE(...) CF_STRINGIZE_INTERNAL(__VA_ARGS__)\n#endif\n";
+const RESULT: &str = "#ifndef CF_RESULT_H\n#define CF_RESULT_H\n#include \"cute_defines.h\"\n\
+    enum { CF_RESULT_SUCCESS = 0, CF_RESULT_ERROR = -1 };\n\
+    typedef struct CF_Result { int code; const char* details; } CF_Result;\n\
+    CF_INLINE bool cf_is_error(CF_Result r) { return r.code == CF_RESULT_ERROR; }\n\
+    CF_INLINE CF_Result cf_result_error(const char* d) { CF_Result r; r.code = -1; r.details = d; return r; }\n\
+    CF_INLINE CF_Result cf_result_success(void) { CF_Result r; r.code = 0; r.details = NULL; return r; }\n\
+    #ifdef CF_CPP\nnamespace Cute {\nCF_INLINE bool is_error(CF_Result e) { return cf_is_error(e); }\n\
+    CF_INLINE CF_Result result_failure(const char* d) { return cf_result_error(d); }\n}\n#endif\n#endif\n";
+
+/// Beside Cute Framework's own headers, which then define what both need.
+#[test]
+fn the_framework_header_stands_beside_the_frameworks_own() {
+    let tree = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("framework_tree");
+    std::fs::create_dir_all(&tree).unwrap();
+    std::fs::write(tree.join("cute_defines.h"), DEFINES).unwrap();
+    std::fs::write(tree.join("cute_result.h"), RESULT).unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    for name in ["cute_net.h", "cute_networking.h"] {
+        std::fs::copy(root.join("include").join(name), tree.join(name)).unwrap();
+    }
+    let c = tree.join("program.c");
+    std::fs::write(&c, including(&["cute_networking", "cute_result", "cute_networking"])).unwrap();
+    let cpp =
+        ["framework_server.cpp", "framework_client.cpp"].map(|name| root.join("c_examples").join(name));
+    for (compiler, standard, source) in
+        [("gcc", "c99", &c), ("g++", "c++17", &cpp[0]), ("g++", "c++17", &cpp[1])]
+    {
+        let output = Command::new(compiler)
+            .arg(format!("-std={standard}"))
+            .args(WARNINGS)
+            .arg("-I")
+            .arg(&tree)
+            .arg("-c")
+            .arg(source)
+            .args(["-o", "/dev/null"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -6,7 +6,7 @@ use super::crypto::{
     cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_secret_t, cn_generate_connect_token,
 };
 use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
-use super::error::{cn_is_error, cn_result_t};
+use super::error::{cn_error_failure, cn_error_success, cn_init, cn_is_error, cn_result_t};
 use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
@@ -56,6 +56,33 @@ pub unsafe extern "C" fn cnx_is_error_p(result: *const cn_result_t) -> bool {
     }
     // SAFETY: the caller passes what `cn_is_error` takes, and pointers to structs in place of structs.
     unsafe { cn_is_error(result.read()) }
+}
+
+/// `cn_error_failure`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_error_failure_p(details: *const c_char, out: *mut cn_result_t) {
+    if !out.is_null() {
+        // SAFETY: the caller passes room for a result.
+        unsafe { out.write(cn_error_failure(details)) };
+    }
+}
+
+/// `cn_error_success`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_error_success_p(out: *mut cn_result_t) {
+    if !out.is_null() {
+        // SAFETY: the caller passes room for a result.
+        unsafe { out.write(cn_error_success()) };
+    }
+}
+
+/// `cn_init`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_init_p(out: *mut cn_result_t) {
+    if !out.is_null() {
+        // SAFETY: the caller passes room for a result.
+        unsafe { out.write(cn_init()) };
+    }
 }
 
 /// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.

@@ -149,6 +149,9 @@ impl ServerHost {
             engine.set_channel_priority(channel, priority);
         }
         engine.set_message_rate(self.shaping.message_rate);
+        if let Some(earlier) = self.engine.take() {
+            engine.inherit(earlier);
+        }
         self.engine = Some(engine);
         self.ports = ports;
         self.fork = ForkGuard::new();

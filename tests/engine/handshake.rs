@@ -570,3 +570,22 @@ fn what_a_stranger_sends_is_dropped_for_the_right_reason() {
     assert_eq!(counters.received(), 16);
     assert_eq!(counters.dropped_total(), 15);
 }
+
+/// The slot of the connection that is taken over is free once the program has heard of its end, which is
+/// before the newcomer asks again.
+#[test]
+fn a_full_server_lets_a_newer_token_take_over_too() {
+    let mut world = World::new(1);
+    world.config.max_clients = 1;
+    world.restart_server(0);
+    let first = world.connect(7);
+    world.run(ms(100));
+    world.clients[first].runs = false; // it crashes
+    let newer = world.token_with(&TokenOptions { creation: UNIX + 5, ..world.token_options(7) });
+    let second = world.add_client();
+    world.connect_with(second, &newer);
+    let (state, took) = outcome(&mut world, second);
+    assert_eq!(state, Connected);
+    assert!(took < ms(400), "{took:?}");
+    assert_eq!(world.events(), ["+0 7", "-0 replaced by a newer connection", "+0 7"]);
+}
