@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{BATCH, Inbound, InboundInfo, Outbound, RECEIVE_SIZE, Received, for_family, known};
+use super::{BATCH, Inbound, InboundInfo, Outbound, RECEIVE_SIZE, Received, for_family};
 use crate::endpoint::{self, Path};
 use socket2::{SockAddr, SockAddrStorage, Socket as RawSocket};
 use std::io;
@@ -214,6 +214,12 @@ unsafe fn read_control(header: &libc::msghdr) -> (Option<IpAddr>, Option<Duratio
         }
     }
     (local, stamp)
+}
+
+/// The local address a reply should leave from, if the socket has several.
+fn known(local: IpAddr) -> Option<IpAddr> {
+    let local = endpoint::canonical(SocketAddr::new(local, 0)).ip();
+    (local != IpAddr::V4(Ipv4Addr::UNSPECIFIED)).then_some(local)
 }
 
 /// Makes a datagram leave from `local`.

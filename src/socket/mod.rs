@@ -14,10 +14,10 @@ use linux as imp;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use portable as imp;
 
-use crate::endpoint::{self, Path};
+use crate::endpoint::Path;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Datagrams one call reads or writes.
@@ -210,12 +210,6 @@ fn for_family(remote: SocketAddr, local_is_v6: bool) -> SocketAddr {
         (SocketAddr::V4(v4), true) => SocketAddr::new(IpAddr::V6(v4.ip().to_ipv6_mapped()), v4.port()),
         _ => remote,
     }
-}
-
-/// The local address a reply should leave from, if the socket has several.
-fn known(local: IpAddr) -> Option<IpAddr> {
-    let local = endpoint::canonical(SocketAddr::new(local, 0)).ip();
-    (local != IpAddr::V4(Ipv4Addr::UNSPECIFIED)).then_some(local)
 }
 
 #[cfg(test)]
