@@ -227,9 +227,11 @@ impl Server {
         result
     }
 
-    /// Counts a datagram that was dropped before it got here.
-    pub fn count_drop(&mut self, reason: DropReason) {
-        self.counters.count(Err(reason));
+    /// Drops and counts a datagram that is longer than any packet.
+    pub fn handle_oversized(&mut self) -> Result<(), DropReason> {
+        let result = Err(DropReason::Size);
+        self.counters.count(result);
+        result
     }
 
     fn dispatch(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {

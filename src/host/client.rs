@@ -4,7 +4,7 @@ use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::client::{Client, ClientState};
 use crate::crypto::random::{self, RandomError};
-use crate::drop_reason::{DropCounters, DropReason};
+use crate::drop_reason::DropCounters;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
@@ -162,10 +162,7 @@ impl ClientHost {
         let ClientHost { client, inbound, ports, .. } = self;
         backlog |= ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
             Some(bytes) => client.handle_datagram(arrival, bytes),
-            None => {
-                client.count_drop(DropReason::Size);
-                Err(DropReason::Size)
-            }
+            None => client.handle_oversized(),
         });
         self.client.handle_timeout(backlog);
         self.transmit();
@@ -282,12 +279,12 @@ impl ClientHost {
             self.release_simulated();
             return;
         }
-        let mut buffer = [0; SEND_SIZE];
         match wire {
             None if ports.is_open() => ports.transmit(|room| poll(client, room)),
             // No socket for this server's family: it is as if it did not answer.
-            None => while poll(client, &mut buffer).is_some() {},
+            None => while poll(client, &mut [0; SEND_SIZE]).is_some() {},
             Some(wire) => {
+                let mut buffer = [0; SEND_SIZE];
                 while let Some(transmit) = poll(client, &mut buffer) {
                     wire.send(buffer.get(..transmit.size).unwrap_or_default());
                 }
@@ -307,10 +304,7 @@ impl ClientHost {
             // What was dropped is counted by its reason.
             let _ = match buffer.get_mut(..size) {
                 Some(bytes) => client.handle_datagram(&arrival, bytes),
-                None => {
-                    client.count_drop(DropReason::Size);
-                    Err(DropReason::Size)
-                }
+                None => client.handle_oversized(),
             };
             if start.elapsed() >= budget.time {
                 break;

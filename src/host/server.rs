@@ -4,7 +4,7 @@ use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
-use crate::drop_reason::{DropCounters, DropReason};
+use crate::drop_reason::DropCounters;
 use crate::endpoint::Printed;
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
@@ -194,10 +194,7 @@ impl ServerHost {
         let budget = ReadBudget::new(engine.max_clients(), step);
         let backlog = ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
             Some(bytes) => engine.handle_datagram(arrival, bytes),
-            None => {
-                engine.count_drop(DropReason::Size);
-                Err(DropReason::Size)
-            }
+            None => engine.handle_oversized(),
         });
         engine.handle_timeout(backlog);
         self.transmit();

@@ -1,10 +1,9 @@
 //! Messages (the header's section MESSAGES): an id and bytes on one of eight channels.
 
-use crate::ffi::client::{block_of as client_block, cn_client_t as CF_Client, with_client};
-use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure, success};
+use crate::ffi::client::{block_of as client_block, cn_client_t as CF_Client, send_result, with_client};
+use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure};
 use crate::ffi::server::{block_of as server_block, cn_server_t as CF_Server, rate, slot, with_server};
 use crate::ffi::{bytes, free_block, guarded};
-use crate::v2::outbox::SendError;
 use std::ffi::{c_int, c_void};
 
 /// Channels, 0 to 7.
@@ -39,14 +38,6 @@ unsafe fn outgoing<'a>(
         Some(data) => Ok((channel, data)),
         None if size == 0 => Ok((channel, &[])),
         None => Err(failure(c"`data` is NULL, and `size` is not 0.")),
-    }
-}
-
-fn sent(result: Result<(), SendError>) -> CF_Result {
-    match result {
-        Ok(()) => success(),
-        Err(SendError::NotConnected) => failure(c"Client is not connected."),
-        Err(error) => failure_with(error),
     }
 }
 
@@ -123,7 +114,9 @@ pub unsafe extern "C" fn cf_client_send_msg(
     };
     // SAFETY: the caller passes a client.
     unsafe {
-        with_client(client, internal_failure(), |client| sent(client.send_message(channel, id, data)))
+        with_client(client, internal_failure(), |client| {
+            send_result(client.send_message(channel, id, data), false)
+        })
     }
 }
 
@@ -206,7 +199,7 @@ pub unsafe extern "C" fn cf_server_send_msg(
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| {
-            sent(server.send_message(slot(client_index), channel, id, data))
+            send_result(server.send_message(slot(client_index), channel, id, data), false)
         })
     }
 }
