@@ -11,6 +11,7 @@ use super::inbox::{Inbox, InboxBudget};
 use super::keys::{AssociatedPrefix, SessionKeys};
 use super::loss::{Fate, LossDetector, PROBE_PACKETS};
 use super::outbox::{Outbox, SendError, Shaping};
+use super::pacer::Pacer;
 use super::packet::{PacketSeal, Side};
 use super::path::{PathState, ProbeBytes};
 use super::rate_limit::{self, OutgoingCap};
@@ -199,6 +200,7 @@ pub struct Connection {
     inbox: Inbox,
 
     loss: LossDetector,
+    pacer: Pacer,
     /// The next packet number to leave out.
     skip_at: u64,
     outbox: Outbox,
@@ -265,6 +267,7 @@ impl Connection {
             failed_opens: 0,
             inbox: Inbox::new(setup.inbox),
             loss: LossDetector::new(setup.resend_ceiling),
+            pacer: Pacer::default(),
             skip_at: context.generator.below(2 * SKIP_ONE_IN),
             outbox: Outbox::new(&setup.shaping),
             outgoing: setup.outgoing_rate.map(OutgoingCap::new),
@@ -457,6 +460,7 @@ impl Connection {
             self.path.poll_timeout(self.probe_timeout(context)),
             Some(self.keepalive_at()),
             self.outbox.poll_timeout(now),
+            self.pacer.ready_at(self.loss.congestion.pacing_rate()),
         ];
         let sending = sending.into_iter().flatten().min();
         let times = [

@@ -2,7 +2,8 @@
 //! 9/8 of a round trip ago; and when nothing arrives at all, a probe asks. Timers allow for the ticks
 //! that both ends live on.
 
-use super::congestion::Congestion;
+use super::congestion::{AckSummary, Congestion};
+use super::delivery_rate::Departure;
 use super::frame::Ack;
 use super::rtt::{LONGEST_DELAY, RttEstimator};
 use super::sent_packets::{PacketState, SentFrame, SentPackets};
@@ -123,7 +124,10 @@ impl LossDetector {
             self.last_resendable_at = now;
         }
         self.forget_settled(now);
-        self.sent.push(now, size, ack_eliciting, frames);
+        let in_flight = self.sent.bytes_in_flight();
+        let departure =
+            if ack_eliciting { self.congestion.on_sent(now, in_flight) } else { Departure::default() };
+        self.sent.push(now, size, ack_eliciting, departure, frames);
     }
 
     /// Takes in an acknowledgement that arrived at `arrived`. Every frame whose fate it settles is
@@ -139,7 +143,6 @@ impl LossDetector {
         if largest >= self.sent.next_number() {
             return Err(FalseAck);
         }
-        let mut acked_bytes = 0;
         let mut any_eliciting = false;
         let mut largest_sent_at = None;
         for range in ack.ranges(largest) {
@@ -156,8 +159,9 @@ impl LossDetector {
                     PacketState::Open => {
                         any_eliciting |= packet.ack_eliciting;
                         if packet.ack_eliciting {
-                            acked_bytes += u64::from(packet.size);
                             self.arrived += 1;
+                            let size = u64::from(packet.size);
+                            self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
                         }
                         if number == largest {
                             largest_sent_at = Some(packet.sent_at);
@@ -167,7 +171,9 @@ impl LossDetector {
                     PacketState::Lost if packet.ack_eliciting => {
                         self.arrived += 1;
                         self.lost -= 1;
-                        self.congestion.on_late(u64::from(packet.size));
+                        let size = u64::from(packet.size);
+                        self.congestion.on_late(size);
+                        self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
                     }
                     PacketState::Lost => {}
                 }
@@ -181,22 +187,23 @@ impl LossDetector {
         let delay = ack.delay();
         if let Some(sent_at) = largest_sent_at.filter(|_| any_eliciting) {
             let rtt = self.rtt.update(arrived.since(sent_at), delay);
-            self.congestion.on_rtt(rtt);
+            self.congestion.on_rtt(tick.now, rtt);
             self.note_peer_delay(arrived, delay);
         }
         if any_eliciting {
             self.probes = 0;
         }
         self.detect_lost(tick.now, &mut settle);
-        if acked_bytes > 0 {
-            let tick_share = tick.interval() + self.peer_delay;
-            self.congestion.on_acked(
-                acked_bytes,
+        if any_eliciting {
+            self.congestion.on_ack(&AckSummary {
+                now: tick.now,
+                delivered_at: arrived - delay.min(LONGEST_DELAY),
                 largest,
-                self.sent.next_number(),
-                &self.rtt,
-                tick_share,
-            );
+                next_number: self.sent.next_number(),
+                in_flight: self.sent.bytes_in_flight(),
+                tick: tick.interval(),
+                held_back: self.peer_delay,
+            });
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Records of the packets on their way: when each left, how large it was, which frames it held. A
 //! packet number is looked up in constant time; packets are never sent again, their frames are.
 
+use super::delivery_rate::Departure;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -78,6 +79,8 @@ pub struct SentPacket {
     pub ack_eliciting: bool,
     /// True if it holds something that is sent again when it is lost.
     pub resendable: bool,
+    /// What was known of the path's rate when it left.
+    pub departure: Departure,
     frames: u16,
     first_frame: u64,
 }
@@ -117,7 +120,14 @@ impl SentPackets {
     }
 
     /// Adds the packet with the next number.
-    pub fn push(&mut self, sent_at: Instant, size: usize, ack_eliciting: bool, frames: &[SentFrame]) {
+    pub fn push(
+        &mut self,
+        sent_at: Instant,
+        size: usize,
+        ack_eliciting: bool,
+        departure: Departure,
+        frames: &[SentFrame],
+    ) {
         let resendable = frames.iter().any(SentFrame::is_resendable);
         let size = size.min(usize::from(u16::MAX)) as u16;
         if ack_eliciting {
@@ -130,6 +140,7 @@ impl SentPackets {
             state: PacketState::Open,
             ack_eliciting,
             resendable,
+            departure,
             frames: frames.len() as u16,
             first_frame: self.frames_dropped + self.frames.len() as u64,
         });
@@ -138,7 +149,7 @@ impl SentPackets {
 
     /// Leaves the next number out.
     pub fn skip(&mut self, now: Instant) {
-        self.push(now, 0, false, &[]);
+        self.push(now, 0, false, Departure::default(), &[]);
         if let Some(packet) = self.packets.back_mut() {
             packet.state = PacketState::Skipped;
         }
@@ -198,10 +209,10 @@ mod tests {
     #[test]
     fn only_packets_that_must_be_acknowledged_are_in_flight() {
         let mut sent = SentPackets::default();
-        sent.push(Instant::ZERO, 100, true, &[MESSAGE]);
-        sent.push(Instant::ZERO, 40, false, &[SentFrame::Ack { largest: 3 }]);
+        sent.push(Instant::ZERO, 100, true, Departure::default(), &[MESSAGE]);
+        sent.push(Instant::ZERO, 40, false, Departure::default(), &[SentFrame::Ack { largest: 3 }]);
         sent.skip(Instant::ZERO);
-        sent.push(Instant::ZERO, 60, true, &[]);
+        sent.push(Instant::ZERO, 60, true, Departure::default(), &[]);
         assert_eq!((sent.next_number(), sent.bytes_in_flight()), (4, 160));
         assert_eq!(sent.resendable(), 1);
         sent.settle(0, PacketState::Lost);
@@ -215,9 +226,9 @@ mod tests {
     #[test]
     fn frames_are_found_by_their_packet_after_others_were_forgotten() {
         let mut sent = SentPackets::default();
-        sent.push(Instant::ZERO, 1, true, &[SentFrame::Credit, MESSAGE]);
-        sent.push(Instant::ZERO, 1, true, &[]);
-        sent.push(Instant::ZERO, 1, true, &[SentFrame::Accept, SentFrame::Credit]);
+        sent.push(Instant::ZERO, 1, true, Departure::default(), &[SentFrame::Credit, MESSAGE]);
+        sent.push(Instant::ZERO, 1, true, Departure::default(), &[]);
+        sent.push(Instant::ZERO, 1, true, Departure::default(), &[SentFrame::Accept, SentFrame::Credit]);
         let frames = |sent: &SentPackets, number| {
             sent.get(number).map(|packet| sent.frames(packet).collect::<Vec<_>>())
         };
@@ -225,7 +236,7 @@ mod tests {
         sent.forget_while(|number, _| number < 2);
         assert_eq!(frames(&sent, 0), None);
         assert_eq!(frames(&sent, 2), Some(vec![SentFrame::Accept, SentFrame::Credit]));
-        sent.push(Instant::ZERO, 1, true, &[MESSAGE]);
+        sent.push(Instant::ZERO, 1, true, Departure::default(), &[MESSAGE]);
         assert_eq!(frames(&sent, 3), Some(vec![MESSAGE]));
         assert_eq!((sent.first_number(), sent.next_number()), (2, 4));
     }
@@ -234,7 +245,7 @@ mod tests {
     fn an_idle_connection_gives_its_records_back() {
         let mut sent = SentPackets::default();
         for _ in 0..5000 {
-            sent.push(Instant::ZERO, 1000, true, &[MESSAGE]);
+            sent.push(Instant::ZERO, 1000, true, Departure::default(), &[MESSAGE]);
         }
         for number in 0..5000 {
             sent.settle(number, PacketState::Acked);

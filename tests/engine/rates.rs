@@ -200,7 +200,8 @@ fn a_client_that_keeps_to_its_limit_loses_nothing_to_it() {
 
 #[test]
 fn a_small_message_of_a_high_channel_overtakes_a_bulk_of_a_low_one() {
-    let mut world = world_with(1, over(40), |_| {});
+    let network = SimulatorConfig { bottleneck: Some((4_000_000, 80_000)), ..over(40) };
+    let mut world = world_with(1, network, |_| {});
     world.clients[0].client.set_channel_priority(5, 10);
     send(&mut world, 1, ReliableOrdered, &pattern(2 << 20, 1)).unwrap();
     world.run(ms(300));

@@ -65,6 +65,7 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let now = context.tick.now;
+        self.pacer.advance(now, context.tick.interval(), self.loss.congestion.pacing_rate());
         if let Some(cap) = &self.outgoing
             && !cap.ready(now)
         {
@@ -130,10 +131,11 @@ impl Connection {
             return Some(Occasion::Message);
         }
         if self.outbox.has_reliable(now) {
-            if self.may_send_reliable() {
+            if self.may_send_reliable(context) {
                 return Some(Occasion::Message);
             }
-            self.loss.congestion.on_limited();
+        } else {
+            self.loss.congestion.on_app_limited(self.loss.sent.bytes_in_flight());
         }
         let due = &self.due;
         let control = due.ping
@@ -149,8 +151,10 @@ impl Connection {
     }
 
     /// True if a packet may leave for reliable messages alone.
-    fn may_send_reliable(&self) -> bool {
-        self.loss.has_window_for(MAX_DATAGRAM) || self.loss.sent.resendable() < LEAST_IN_FLIGHT
+    fn may_send_reliable(&mut self, context: &Context) -> bool {
+        self.loss.sent.resendable() < LEAST_IN_FLIGHT
+            || (self.loss.has_window_for(MAX_DATAGRAM)
+                && (context.tick.stands_still() || self.pacer.ready()))
     }
 
     /// Writes what the occasion and the room allow; true if the peer must acknowledge it.
@@ -202,7 +206,7 @@ impl Connection {
         let number = self.loss.sent.next_number();
         let turn = match occasion {
             Occasion::Control => Turn::Never,
-            Occasion::Message if !self.may_send_reliable() => Turn::Last,
+            Occasion::Message if !self.may_send_reliable(context) => Turn::Last,
             Occasion::Message if self.outgoing.is_some() && number.is_multiple_of(RELIABLE_SHARE) => {
                 Turn::BeforeUnreliable
             }
@@ -277,6 +281,7 @@ impl Connection {
             self.loss.on_packet_sent(now, size, eliciting, &sent);
             self.sent_at = now;
             self.statistics.on_sent(now, size);
+            self.pacer.on_sent(size);
             if let Some(cap) = &mut self.outgoing {
                 cap.on_sent(now, size);
             }

@@ -1,0 +1,151 @@
+//! How fast the path delivers (draft-cheng-iccrg-delivery-rate-estimation-00): the bytes that arrived
+//! while one packet was on its way, over the longer of the times in which they were sent and arrived.
+//! Bursts of ticks and bunches of acknowledgements even out over a round trip, and a rate is never more
+//! than what was sent.
+
+use crate::time::Instant;
+use std::time::Duration;
+
+/// What was known when a packet left.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Departure {
+    delivered: u64,
+    delivered_at: Instant,
+    first_sent_at: Instant,
+    /// True if the program had less to send than might have been on the way.
+    app_limited: bool,
+}
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateSample {
+    /// Bytes a second.
+    pub rate: u64,
+    /// True if it was no more because no more was sent.
+    pub app_limited: bool,
+}
+
+/// The sums that measurements are made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeliveryRate {
+    /// Bytes that arrived so far.
+    delivered: u64,
+    /// When the last of them did.
+    delivered_at: Instant,
+    /// When the newest of them had left.
+    first_sent_at: Instant,
+    /// What leaves before this many bytes arrived is no measure of the path.
+    app_limited_until: u64,
+    /// The newest packet of this acknowledgement: when it left, and what was known then.
+    newest: Option<(Instant, Departure)>,
+}
+
+impl DeliveryRate {
+    /// Notes a packet that leaves while `in_flight` bytes are on the way.
+    pub fn on_sent(&mut self, now: Instant, in_flight: u64) -> Departure {
+        if in_flight == 0 {
+            self.first_sent_at = now;
+            self.delivered_at = now;
+        }
+        Departure {
+            delivered: self.delivered,
+            delivered_at: self.delivered_at,
+            first_sent_at: self.first_sent_at,
+            app_limited: self.app_limited_until > self.delivered,
+        }
+    }
+
+    /// Notes that nothing more is to be sent while `in_flight` bytes are on the way and more might be.
+    pub fn on_app_limited(&mut self, in_flight: u64) {
+        self.app_limited_until = (self.delivered + in_flight).max(1);
+    }
+
+    /// Notes a packet of `bytes` bytes that arrived. Follow with [`sample`](Self::sample).
+    pub fn on_acked(&mut self, sent_at: Instant, departure: &Departure, bytes: u64) {
+        self.delivered += bytes;
+        if self.newest.is_none_or(|(newest, _)| sent_at >= newest) {
+            self.newest = Some((sent_at, *departure));
+        }
+    }
+
+    /// The measurement of an acknowledgement whose last packet arrived at `delivered_at`; `None` over
+    /// less time than `min_rtt`, which would measure a bunch and not the path.
+    pub fn sample(&mut self, delivered_at: Instant, min_rtt: Duration) -> Option<RateSample> {
+        let (sent_at, departure) = self.newest.take()?;
+        self.delivered_at = self.delivered_at.max(delivered_at);
+        self.first_sent_at = sent_at;
+        let sending = sent_at.since(departure.first_sent_at);
+        let arriving = self.delivered_at.since(departure.delivered_at);
+        let time = sending.max(arriving);
+        if time < min_rtt || time.is_zero() {
+            return None;
+        }
+        let bytes = u128::from(self.delivered - departure.delivered);
+        let rate = u64::try_from(bytes * 1_000_000_000 / time.as_nanos()).unwrap_or(u64::MAX);
+        Some(RateSample { rate, app_limited: departure.app_limited })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RTT: Duration = Duration::from_millis(40);
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(milliseconds)
+    }
+
+    /// Packets sent at these times, 1,000 bytes each; those of each time are acknowledged `RTT` later.
+    fn rates(sent: impl IntoIterator<Item = (u64, usize)>) -> Vec<u64> {
+        let sent: Vec<_> = sent.into_iter().collect();
+        let (mut rate, mut flying, mut rates) = (DeliveryRate::default(), Vec::new(), Vec::new());
+        let last = sent.last().unwrap().0 + 100;
+        for now in 0..last {
+            let arrived: Vec<_> = flying.extract_if(.., |&mut (at_ms, _)| at_ms + 40 == now).collect();
+            arrived.iter().for_each(|(sent, departure)| rate.on_acked(at(*sent), departure, 1000));
+            rates.extend(rate.sample(at(now), RTT).map(|sample| sample.rate));
+            for &(_, count) in sent.iter().filter(|(time, _)| *time == now) {
+                for _ in 0..count {
+                    let departure = rate.on_sent(at(now), flying.len() as u64 * 1000);
+                    flying.push((now, departure));
+                }
+            }
+        }
+        rates
+    }
+
+    #[test]
+    fn bursts_of_ticks_give_the_rate_that_they_average_to() {
+        let rates = rates((0..40).map(|tick| (tick * 10, 5)));
+        assert_eq!(rates.last(), Some(&500_000));
+        assert!(rates.iter().all(|&rate| rate <= 500_000), "{rates:?}");
+    }
+
+    #[test]
+    fn a_bunch_of_acknowledgements_is_no_rate() {
+        let mut rate = DeliveryRate::default();
+        let departures: Vec<_> = (0..20).map(|n| rate.on_sent(at(n * 5), n * 1000)).collect();
+        // Nothing for long, then everything at once.
+        for (sent, departure) in (0u64..).zip(&departures) {
+            rate.on_acked(at(sent * 5), departure, 1000);
+        }
+        assert_eq!(rate.sample(at(200), RTT).map(|sample| sample.rate), Some(100_000));
+        // And over hardly any time there is none.
+        let departure = rate.on_sent(at(300), 0);
+        rate.on_acked(at(300), &departure, 1000);
+        assert_eq!(rate.sample(at(301), RTT), None);
+    }
+
+    #[test]
+    fn a_program_with_little_to_say_does_not_measure_the_path() {
+        let mut rate = DeliveryRate::default();
+        rate.on_app_limited(0);
+        let departure = rate.on_sent(at(0), 0);
+        rate.on_acked(at(0), &departure, 1000);
+        assert!(rate.sample(at(50), RTT).unwrap().app_limited);
+        let departure = rate.on_sent(at(50), 0);
+        rate.on_acked(at(50), &departure, 1000);
+        assert!(!rate.sample(at(100), RTT).unwrap().app_limited);
+    }
+}
