@@ -16,6 +16,7 @@
 //!                                      |
 //!   client, server      who is connected; events; one engine for each handle
 //!                                      |
+//!   v1       CUTE 1.00: tokens and packets of the original
 //!   v2       CUTE 2.00: handshake, packets, frames, loss recovery, messages
 //!                                      |
 //!   token, replay, crypto, endpoint, bytes       what any protocol needs
@@ -41,7 +42,7 @@
 //!   each connects once. [`replay`]: that each packet counts once.
 //! - [`message`], [`reason`], [`drop_reason`], [`statistics`]: what programs get to see.
 //! - [`snapshot`]: game state, compressed against what the receiver has.
-//! - [`v2`]: the protocol, a file for each concept.
+//! - [`v1`], [`v2`]: the protocols, a file for each concept; neither knows the other.
 //! - [`client`], [`server`]: the engines. [`simulator`]: a bad network in front of them.
 //! - [`socket`], [`log`], [`host`]: the outside world. [`ffi`]: the C facade.
 //!
@@ -71,4 +72,5 @@ pub mod timer_queue;
 pub mod token;
 pub mod token_bucket;
 pub mod used_tokens;
+pub mod v1;
 pub mod v2;
