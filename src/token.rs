@@ -39,6 +39,8 @@ const IPV6_SIZE: usize = 19;
 /// A protocol, as tokens and packets name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Version {
+    /// CUTE 1.00: the protocol of the original.
+    V1,
     /// CUTE 2.00: ChaCha20-Poly1305, authenticated headers, stateless handshake.
     V2,
 }
@@ -47,10 +49,12 @@ impl Version {
     /// The version string on the wire, with its zero byte.
     pub const fn bytes(self) -> &'static [u8; VERSION_SIZE] {
         match self {
+            Version::V1 => b"CUTE 1.00\0",
             Version::V2 => b"CUTE 2.00\0",
         }
     }
 
+    /// Only versions that clients and servers speak.
     fn from_bytes(bytes: [u8; VERSION_SIZE]) -> Option<Version> {
         [Version::V2].into_iter().find(|version| *version.bytes() == bytes)
     }
@@ -84,6 +88,27 @@ pub struct TokenRequest<'a> {
     pub client_id: u64,
     /// Passed to the server unread.
     pub user_data: &'a [u8; USER_DATA_SIZE],
+}
+
+impl TokenRequest<'_> {
+    /// Checks that a token can hold what it asks for.
+    pub(crate) fn check(&self) -> Result<(), TokenError> {
+        if self.servers.is_empty() {
+            return Err(TokenError::NoServer);
+        }
+        if self.servers.len() > MAX_SERVERS {
+            return Err(TokenError::TooManyServers(self.servers.len()));
+        }
+        let bytes = self.servers.iter().map(address_size).sum();
+        if bytes > ADDRESSES_SIZE {
+            return Err(TokenError::ServersTooLong(bytes));
+        }
+        if self.expiration <= self.creation {
+            let TokenRequest { creation, expiration, .. } = *self;
+            return Err(TokenError::ExpiresAtOnce { creation, expiration });
+        }
+        Ok(())
+    }
 }
 
 /// Why no token was made.
@@ -136,34 +161,28 @@ impl std::error::Error for TokenError {}
 
 /// Makes a connect token. The kind of `secret` chooses the protocol that the connection will speak.
 pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; TOKEN_SIZE], TokenError> {
-    if request.servers.is_empty() {
-        return Err(TokenError::NoServer);
-    }
-    if request.servers.len() > MAX_SERVERS {
-        return Err(TokenError::TooManyServers(request.servers.len()));
-    }
-    let bytes = request.servers.iter().map(address_size).sum();
-    if bytes > ADDRESSES_SIZE {
-        return Err(TokenError::ServersTooLong(bytes));
-    }
-    if request.expiration <= request.creation {
-        let TokenRequest { creation, expiration, .. } = *request;
-        return Err(TokenError::ExpiresAtOnce { creation, expiration });
-    }
+    request.check()?;
     let key = TokenKey::new(secret).map_err(TokenError::Key)?;
     let nonce = random::bytes().map_err(TokenError::Random)?;
-    let packet = v2::token::seal(&key, request, nonce);
+    Ok(assemble(Version::V2, request, &v2::token::seal(&key, request, nonce)))
+}
 
+/// Puts the client's own part in front of a token packet.
+pub(crate) fn assemble(
+    version: Version,
+    request: &TokenRequest<'_>,
+    packet: &[u8; PACKET_SIZE],
+) -> [u8; TOKEN_SIZE] {
     let mut token = [0; TOKEN_SIZE];
     let mut writer = Writer::new(&mut token);
-    writer.bytes(Version::V2.bytes());
+    writer.bytes(version.bytes());
     writer.u64(request.application_id);
     writer.u64(request.creation);
     writer.bytes(request.keys.client_to_server.as_bytes());
     writer.bytes(request.keys.server_to_client.as_bytes());
-    writer.bytes(&packet);
+    writer.bytes(packet);
     debug_assert_eq!(writer.finish(), Some(TOKEN_SIZE));
-    Ok(token)
+    token
 }
 
 fn address_size(address: &SocketAddr) -> usize {
@@ -212,8 +231,9 @@ pub struct PublicSection<'a> {
 }
 
 impl<'a> PublicSection<'a> {
-    /// Reads a public section of `version`. Every byte of it has exactly one meaning: an unknown
-    /// address type, too many addresses or a padding byte that isn't zero is malformed.
+    /// Reads a public section of `version`: an unknown address type or too many addresses is malformed.
+    /// In CUTE 2.00 every byte has exactly one meaning, so a padding byte that isn't zero is too; CUTE 1.00
+    /// lets them pass.
     pub fn read(bytes: &'a [u8; PUBLIC_SIZE], version: Version) -> Result<PublicSection<'a>, Malformed> {
         let mut reader = Reader::new(bytes);
         reader.zeros(1)?;
@@ -231,7 +251,9 @@ impl<'a> PublicSection<'a> {
         for _ in 0..count {
             read_address(&mut reader)?;
         }
-        reader.zeros(reader.remaining())?;
+        if version != Version::V1 {
+            reader.zeros(reader.remaining())?;
+        }
         Ok(PublicSection { application_id, expiration, handshake_timeout, servers, count })
     }
 
@@ -310,10 +332,23 @@ impl ConnectToken {
         application_id: u64,
         now: u64,
     ) -> Result<ConnectToken, InvalidToken> {
+        let version = token.first_chunk().and_then(|bytes| Version::from_bytes(*bytes));
+        ConnectToken::read_as(version.ok_or(InvalidToken::Version)?, token, application_id, now)
+    }
+
+    /// [`read`](Self::read) for a token that must be of `version`. As in the original, a CUTE 1.00 token
+    /// is read until the end of its last second, though no server takes it any more then.
+    pub(crate) fn read_as(
+        version: Version,
+        token: &[u8; TOKEN_SIZE],
+        application_id: u64,
+        now: u64,
+    ) -> Result<ConnectToken, InvalidToken> {
         let malformed = |_| InvalidToken::Malformed;
         let mut reader = Reader::new(token);
-        let version = Version::from_bytes(reader.array().map_err(malformed)?);
-        let version = version.ok_or(InvalidToken::Version)?;
+        if reader.array() != Ok(*version.bytes()) {
+            return Err(InvalidToken::Version);
+        }
         let application = reader.u64().map_err(malformed)?;
         let _creation = reader.u64().map_err(malformed)?;
         let client_to_server = Key::new(reader.array().map_err(malformed)?);
@@ -325,7 +360,11 @@ impl ConnectToken {
         if application != application_id || public.application_id != application_id {
             return Err(InvalidToken::Application);
         }
-        if public.expiration <= now {
+        let expired = match version {
+            Version::V1 => public.expiration < now,
+            Version::V2 => public.expiration <= now,
+        };
+        if expired {
             return Err(InvalidToken::Expired);
         }
         Ok(ConnectToken {

@@ -6,4 +6,7 @@
 pub mod drbg;
 pub mod gimli;
 pub mod hash;
+pub mod packet;
 pub mod secretbox;
+pub mod signature;
+pub mod token;
