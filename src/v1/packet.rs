@@ -210,7 +210,7 @@ impl<'a> Packet<'a> {
                 Packet::Payload(reader.take(usize::from(length))?)
             }
         };
-        // D13, D14: the original trusts the length in a payload, which is the sender's to choose.
+        // D01, D02: the original trusts the length in a payload, which is the sender's to choose.
         if reader.is_empty() { Ok(packet) } else { Err(Malformed) }
     }
 }
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_whose_length_is_a_lie_is_dropped() {
+    fn d01_d02_a_payload_whose_length_is_a_lie_is_dropped() {
         for length in [0u16, 1, 13, 15, 1205, u16::MAX] {
             let mut wire = seal(&Packet::Payload(&[0; 14]), 3);
             let mut content = [0; 16];

@@ -13,7 +13,7 @@ use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Bytes of a signature: the u-coordinate R and the scalar s.
 pub const SIGNATURE_SIZE: usize = 64;
@@ -37,7 +37,8 @@ pub fn from_seed(seed: &[u8; 32]) -> (PublicKey, SecretKey) {
 
 /// The scalar is not clamped as X25519 does it, and not stored reduced.
 fn from_scalar(scalar: &Key) -> (PublicKey, SecretKey) {
-    let public = multiply_base(&Zeroizing::new(reduce(scalar.as_bytes()))).to_montgomery().to_bytes();
+    let public =
+        EdwardsPoint::mul_base(&Zeroizing::new(reduce(scalar.as_bytes()))).to_montgomery().to_bytes();
     let mut secret = SecretKey([0; 64]);
     for (to, from) in secret.0.iter_mut().zip(scalar.as_bytes().iter().chain(&public)) {
         *to = *from;
@@ -61,7 +62,7 @@ impl SigningKey {
             return Err(KeyError::NotAPair);
         };
         let scalar = Zeroizing::new(reduce(bytes));
-        let point = multiply_base(&scalar);
+        let point = EdwardsPoint::mul_base(&scalar);
         let public = point.to_montgomery().to_bytes();
         // The scalar zero has a public key too, under which every signature is as good as any other.
         if point.is_identity() || !bool::from(public.ct_eq(stored)) {
@@ -97,10 +98,10 @@ impl SigningKey {
         hasher.update(random);
         hasher.update(&prehash);
         let nonce = Zeroizing::new(reduce(&Zeroizing::new(hasher.finish())));
-        let point = multiply_base(&nonce).to_montgomery().to_bytes();
+        let point = EdwardsPoint::mul_base(&nonce).to_montgomery().to_bytes();
         let challenge = challenge(&point, &self.verifying.bytes, &prehash);
-        let product = Zeroizing::new(challenge * *self.scalar);
-        let answer = (*nonce + *product).to_bytes();
+        let product = Zeroizing::new(challenge * &*self.scalar);
+        let answer = (&*nonce + &*product).to_bytes();
 
         let mut signature = [0; SIGNATURE_SIZE];
         for (to, from) in signature.iter_mut().zip(point.iter().chain(&answer)) {
@@ -180,15 +181,7 @@ fn challenge(commitment: &[u8; 32], public: &[u8; 32], prehash: &[u8; 64]) -> Sc
 
 /// The little-endian integer modulo the order of the group.
 fn reduce(bytes: &[u8; 32]) -> Scalar {
-    let mut copy = *bytes;
-    let scalar = Scalar::from_bytes_mod_order(copy);
-    copy.zeroize();
-    scalar
-}
-
-/// In constant time.
-fn multiply_base(scalar: &Scalar) -> EdwardsPoint {
-    EdwardsPoint::mul_base(scalar)
+    Scalar::from_bytes_mod_order(*bytes)
 }
 
 #[cfg(test)]
@@ -281,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_verifies_with_its_scalar_negated_and_in_no_other_form() {
+    fn d27_a_signature_verifies_with_its_scalar_negated_and_in_no_other_form() {
         let key = signing_key(1);
         let signature = key.sign(&CONTEXT, b"message", &[7; 32]);
         let scalar = Scalar::from_canonical_bytes(*signature.last_chunk().unwrap()).unwrap();
