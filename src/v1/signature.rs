@@ -100,8 +100,8 @@ impl SigningKey {
         let nonce = Zeroizing::new(reduce(&Zeroizing::new(hasher.finish())));
         let point = EdwardsPoint::mul_base(&nonce).to_montgomery().to_bytes();
         let challenge = challenge(&point, &self.verifying.bytes, &prehash);
-        let product = Zeroizing::new(challenge * &*self.scalar);
-        let answer = (&*nonce + &*product).to_bytes();
+        let product = Zeroizing::new(challenge * *self.scalar);
+        let answer = (*nonce + *product).to_bytes();
 
         let mut signature = [0; SIGNATURE_SIZE];
         for (to, from) in signature.iter_mut().zip(point.iter().chain(&answer)) {
