@@ -11,6 +11,8 @@ use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::v1::secretbox::Secretbox;
+use cute_net::v1::{self, signature};
 use cute_net::v2::connection::Arrival;
 use cute_net::v2::keys::SessionKeys;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -93,11 +95,11 @@ fn d55_no_key_is_left_in_freed_memory() {
     drop(session);
     assert!(!found());
 
-    // A server and a client that connect, talk and end.
-    let (public, secret) = key_pair::generate().unwrap();
+    // So does a pair of CUTE 1.00, whatever it is used for.
+    let (_, secret) = signature::from_seed(&[9; 32]);
     watch(secret.0[..32].try_into().unwrap());
-    let token_key = TokenKey::for_pair(&public, &secret).unwrap();
-    watch(*token_key.key().as_bytes());
+    let token_key = Box::new(v1::token::TokenKey::new(&secret).unwrap());
+    let boxed = Box::new(secret);
     let address = endpoint::parse("10.0.0.1:5000").unwrap();
     let request = TokenRequest {
         application_id: 1,
@@ -109,6 +111,20 @@ fn d55_no_key_is_left_in_freed_memory() {
         client_id: 1,
         user_data: &[0; USER_DATA_SIZE],
     };
+    let mut token = Box::new(v1::token::generate(&request, &token_key).unwrap());
+    let packet = token.last_chunk().unwrap();
+    let opened = Box::new(v1::token::TokenPacket::read(packet).unwrap().open(&token_key).unwrap());
+    let secretbox = Box::new(Secretbox::new(&opened.keys.client_to_server));
+    std::hint::black_box(secretbox.seal(0, &[0; 20], &mut [1, 2, 3]));
+    token.fill(0); // the client's own copy of the keys
+    drop((token_key, boxed, token, opened, secretbox));
+    assert!(!found());
+
+    // A server and a client that connect, talk and end.
+    let (public, secret) = key_pair::generate().unwrap();
+    watch(secret.0[..32].try_into().unwrap());
+    let token_key = TokenKey::for_pair(&public, &secret).unwrap();
+    watch(*token_key.key().as_bytes());
     let mut token = Box::new(token::generate(&request, &secret).unwrap());
     let config = ServerConfig {
         application_id: 1,
