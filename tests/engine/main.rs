@@ -9,6 +9,7 @@ mod hostile;
 mod quiet;
 mod rates;
 mod roaming;
+mod sessions;
 mod world;
 
 use std::time::Duration;
