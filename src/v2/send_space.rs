@@ -109,10 +109,12 @@ impl OutMessage {
         packet.writer.fits(&label.head(self.id, 0, None), self.bytes.len())
     }
 
-    /// True if the message should be cut to fill what is left of a packet.
+    /// True if the message should be cut to fill what is left of a packet. One without bytes has no
+    /// parts: it waits for a packet that has room.
     fn is_worth_cutting(&self, packet: &Filling<'_, '_>) -> bool {
-        packet.first
-            || (self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT)
+        let fills =
+            self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT;
+        !self.bytes.is_empty() && (packet.first || fills)
     }
 
     /// Writes the message in one frame; it must fit.
@@ -174,7 +176,7 @@ impl OutMessage {
                 self.send_whole(label, sequence, packet);
                 return true;
             }
-            if !packet.first {
+            if !packet.first || total == 0 {
                 return false;
             }
             let mut parts = Parts { unsent: total, ..Parts::default() };
@@ -530,6 +532,24 @@ mod tests {
         );
         assert_eq!(f.acked(&whole), 900 + MESSAGE_COST);
         assert!(!f.space.wants_to_send(true));
+    }
+
+    #[test]
+    fn a_message_without_bytes_waits_for_room_and_is_never_cut() {
+        let mut f = Fixture::new(1 << 20);
+        f.space = SendSpace::new(1, true);
+        f.space.push(1000, &[]);
+        let no_room = f.packet(4);
+        assert_eq!((no_room.outline(), no_room.fill), (vec![], Fill::Full));
+        let first = f.packet(100);
+        assert_eq!(first.outline(), [(0, 0, 0)]);
+        f.lost(&first);
+        let no_room = f.packet(4);
+        assert_eq!((no_room.outline(), no_room.fill), (vec![], Fill::Full));
+        assert!(f.space.wants_to_send(true));
+        let again = f.packet(100);
+        assert_eq!((again.outline(), again.fill), (vec![(0, 0, 0)], Fill::Everything));
+        assert_eq!(f.acked(&again), MESSAGE_COST);
     }
 
     #[test]
