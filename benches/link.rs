@@ -1,131 +1,137 @@
 //! How much of a link the reliability engine fills, in virtual time: a transfer of 20 MiB over 100
-//! Mbit/s while small messages go by on another channel. `cargo bench --bench link` prints the tables
-//! and draws `target/link.svg`.
+//! Mbit/s while small messages go by on another channel, and two transfers that share 20 Mbit/s.
+//! `cargo bench --bench link` prints the tables and draws `target/link.svg`; `CUTE_NET_SEEDS` is how many
+//! runs each figure is the median of.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../tests/engine/link.rs"]
 mod link;
+#[path = "../tests/engine/transfer.rs"]
+mod transfer;
 #[path = "../tests/engine/world.rs"]
 mod world;
 
-use cute_net::message::Delivery::ReliableOrdered;
-use link::{Link, LinkConfig};
+use link::LinkConfig;
 use std::fmt::Write as _;
 use std::time::Duration;
+use transfer::{median_transfer, two_transfers};
 
-/// 100 Mbit/s.
-const RATE: u64 = 12_500_000;
-const SIZE: usize = 20 << 20;
-const TICK: Duration = Duration::from_nanos(16_666_667);
 const ROUND_TRIPS: [u64; 4] = [20, 50, 100, 200];
 const LOSSES: [f64; 3] = [0.0, 0.01, 0.05];
 
-struct Outcome {
-    /// The share of the link that the transfer used, start-up included.
-    share: f64,
-    /// What small messages took, sorted.
-    delays: Vec<Duration>,
-    /// Bytes that the server sent over those of the transfer.
-    overhead: f64,
-    /// How long datagrams waited for the bottleneck in the middle.
-    wait: Duration,
-}
+/// The tables' links: their titles, and what differs.
+const TABLES: [(&str, u64, bool); 2] = [
+    ("256 kB queue, everything at 60 Hz", 256_000, false),
+    ("64 kB queue, the engine woken by its own timer, the programs at 60 Hz", 64_000, true),
+];
 
-fn transfer(config: LinkConfig) -> Outcome {
-    let mut link = Link::connected(config);
-    link.world.servers[0].server.set_channel_priority(1, 1);
-    let start = link.now();
-    link.send(0, 0, ReliableOrdered, &world::pattern(SIZE, 1));
-    let mut next = start;
-    let mut sent = Vec::new();
-    link.run_until(start + Duration::from_secs(120), |link| {
-        if link.taken[0].iter().any(|taken| taken.channel == 0) {
-            return true;
-        }
-        if next <= link.now() {
-            link.send(0, 1, ReliableOrdered, &world::pattern(40, sent.len() as u64));
-            sent.push(link.now());
-            next = next + Duration::from_millis(50);
-        }
-        false
-    });
-    let taken = &link.taken[0];
-    let time = link.now().since(start);
-    let whole = taken.iter().find(|taken| taken.channel == 0).expect("the transfer did not end");
-    assert!(whole.bytes == world::pattern(SIZE, 1));
-    let small = taken.iter().filter(|taken| taken.channel == 1);
-    let mut delays: Vec<_> = small.zip(&sent).map(|(taken, &sent)| taken.at.since(sent)).collect();
-    delays.sort();
-    let mut waits: Vec<_> = link.waits.iter().map(|(_, wait)| *wait).collect();
-    waits.sort();
-    Outcome {
-        share: SIZE as f64 / time.as_secs_f64() / config.rate as f64,
-        delays,
-        overhead: link.sent.1 as f64 / SIZE as f64 - 1.0,
-        wait: waits[waits.len() / 2],
+/// 100 Mbit/s.
+fn link(round_trip: u64, loss: f64, queue: u64, by_timer: bool) -> LinkConfig {
+    LinkConfig {
+        seed: 1,
+        clients: 1,
+        round_trip: Duration::from_millis(round_trip),
+        loss,
+        jitter: Duration::ZERO,
+        rate: 12_500_000,
+        queue,
+        tick: world::TICK,
+        by_timer,
     }
-}
-
-fn median_of(mut outcomes: Vec<Outcome>) -> Outcome {
-    outcomes.sort_by(|a, b| a.share.total_cmp(&b.share));
-    let middle = outcomes.len() / 2;
-    outcomes.swap_remove(middle)
 }
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// Prints a table; returns the shares of the link, by loss and round trip.
 fn table(title: &str, queue: u64, by_timer: bool, seeds: u64) -> Vec<Vec<f64>> {
-    println!("\n{title}");
-    println!(
-        "{:>10} {:>6} | {:>6} | {:>8} {:>8} | {:>8} {:>8}",
-        "round trip", "loss", "share", "small 50", "small 99", "sent", "queue 50"
-    );
-    let mut shares = Vec::new();
-    for loss in LOSSES {
-        let mut row = Vec::new();
-        for round_trip in ROUND_TRIPS {
-            let config = LinkConfig {
-                seed: 1,
-                clients: 1,
-                round_trip: Duration::from_millis(round_trip),
-                loss,
-                jitter: Duration::ZERO,
-                rate: RATE,
-                queue,
-                tick: TICK,
-                by_timer,
-            };
-            let runs = (1..=seeds).map(|seed| transfer(LinkConfig { seed, ..config })).collect();
-            let outcome = median_of(runs);
-            let delay =
-                |share: f64| outcome.delays[((outcome.delays.len() - 1) as f64 * share) as usize];
+    println!("\n20 MiB over 100 Mbit/s, {title}; 40 bytes every 50 ms beside it");
+    println!("round trip   loss | goodput | 40 bytes: median    99 % |  sent more | queue, median");
+    let row = |loss| {
+        let share = |round_trip| {
+            let outcome = median_transfer(link(round_trip, loss, queue, by_timer), seeds);
             println!(
-                "{:>7} ms {:>4} % | {:>4.1} % | {:>5.0} ms {:>5.0} ms | {:>+6.1} % {:>5.1} ms",
-                round_trip,
+                "{round_trip:>7} ms {:>4} % | {:>5.1} % | {:>13.0} ms {:>5.0} ms | {:>+8.1} % | {:>8.1} ms",
                 loss * 100.0,
                 outcome.share * 100.0,
-                ms(delay(0.5)),
-                ms(delay(0.99)),
+                ms(outcome.delay(0.5)),
+                ms(outcome.delay(0.99)),
                 outcome.overhead * 100.0,
                 ms(outcome.wait),
             );
-            row.push(outcome.share);
-        }
-        shares.push(row);
+            outcome.share
+        };
+        ROUND_TRIPS.map(share).to_vec()
+    };
+    LOSSES.map(row).to_vec()
+}
+
+fn two_flows() {
+    println!("\nTwo transfers over 20 Mbit/s at 40 ms, 250 ms queue");
+    println!("driven by  | shares          | queue: median    90 %");
+    for (driven_by, by_timer) in [("60 Hz", false), ("own timer", true)] {
+        let config = LinkConfig { rate: 2_500_000, queue: 625_000, ..link(40, 0.0, 0, by_timer) };
+        let ([one, other], waits) = two_transfers(config);
+        println!(
+            "{driven_by:<10} | {:>4.1} % {:>6.1} % | {:>10.1} ms {:>5.1} ms",
+            one * 100.0,
+            other * 100.0,
+            ms(waits[waits.len() / 2]),
+            ms(waits[waits.len() * 9 / 10])
+        );
     }
-    shares
+}
+
+/// Lines of goodput over the round trip, one for each loss, a panel for each table.
+fn svg(panels: &[Vec<Vec<f64>>]) -> Result<String, std::fmt::Error> {
+    const COLOURS: [&str; 3] = ["#1b6ca8", "#2e8b57", "#b8550f"];
+    const WIDTH: f64 = 420.0;
+    const PLOT: (f64, f64) = (330.0, 220.0);
+    let mut out = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{}' height='320' font-family='sans-serif' \
+         font-size='12'>\n<rect width='100%' height='100%' fill='white'/>\n",
+        WIDTH * panels.len() as f64
+    );
+    for (number, (panel, (title, ..))) in panels.iter().zip(TABLES).enumerate() {
+        writeln!(out, "<g transform='translate({},40)'>", WIDTH * number as f64 + 55.0)?;
+        writeln!(out, "<text x='0' y='-18' font-size='11'>{title}</text>")?;
+        for percent in [0, 25, 50, 75, 100] {
+            let y = PLOT.1 * (1.0 - f64::from(percent) / 100.0);
+            writeln!(out, "<line x2='{}' y1='{y}' y2='{y}' stroke='#ddd'/>", PLOT.0)?;
+            writeln!(out, "<text x='-8' y='{}' text-anchor='end'>{percent} %</text>", y + 4.0)?;
+        }
+        let x = |place: usize| PLOT.0 * place as f64 / (ROUND_TRIPS.len() - 1) as f64;
+        for (place, round_trip) in ROUND_TRIPS.iter().enumerate() {
+            let (x, y) = (x(place), PLOT.1 + 18.0);
+            writeln!(out, "<text x='{x}' y='{y}' text-anchor='middle'>{round_trip} ms</text>")?;
+        }
+        for ((row, loss), colour) in panel.iter().zip(LOSSES).zip(COLOURS) {
+            let points: Vec<_> = row
+                .iter()
+                .enumerate()
+                .map(|(place, share)| format!("{:.1},{:.1}", x(place), PLOT.1 * (1.0 - share)))
+                .collect();
+            let points = points.join(" ");
+            writeln!(
+                out,
+                "<polyline points='{points}' fill='none' stroke='{colour}' stroke-width='2'/>"
+            )?;
+            let y = 130.0 + 18.0 * loss.sqrt() * 10.0;
+            writeln!(out, "<text x='8' y='{y:.0}' fill='{colour}'>{} % loss</text>", loss * 100.0)?;
+        }
+        out.push_str("</g>\n");
+    }
+    out.push_str("</svg>\n");
+    Ok(out)
 }
 
 fn main() {
-    let seeds = std::env::var("CUTE_NET_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(5);
-    let first = table("256 kB queue, updates at 60 Hz", 256_000, false, seeds);
-    let second = table(
-        "64 kB queue, the engine woken by its own timer, the program at 60 Hz",
-        64_000,
-        true,
-        seeds,
-    );
-    let _ = (first, second, String::new().write_str(""));
+    let seeds = std::env::var("CUTE_NET_SEEDS").map_or(5, |seeds| seeds.parse().unwrap());
+    let panels = TABLES.map(|(title, queue, by_timer)| table(title, queue, by_timer, seeds));
+    two_flows();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/link.svg");
+    std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
+    std::fs::write(path, svg(&panels).unwrap()).unwrap();
+    println!("\ntarget/link.svg shows the goodput");
 }

@@ -1,83 +1,58 @@
 //! How much may be on the way and how fast it may leave: a model of the path's rate and its shortest
 //! round trip (BBR version 1, draft-cardwell-iccrg-bbr-congestion-control-00), adapted to programs that
-//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless a round loses more
-//! than a fifth.
+//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a fifth is
+//! lost, round after round.
 
-use super::delivery_rate::{DeliveryRate, Departure};
+use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, rate_of, time_for};
 use crate::time::Instant;
 use std::time::Duration;
 
 /// The size the window is counted in.
 const PACKET: u64 = 1200;
-/// What may leave before anything is known of the path; quinn's BBR begins with 200.
+/// What may leave before anything is known of the path. quinn's BBR begins with 200 packets.
 const INITIAL_WINDOW: u64 = 64 * PACKET;
 /// However bad the path, this much may always be on the way in each round trip.
 const MIN_WINDOW: u64 = 4 * PACKET;
 const MAX_WINDOW: u64 = 64 << 20;
-/// Loss above this share of a round is congestion.
+/// Loss above this share of a round is congestion, if it is more than a few packets.
 const LOSS_TOLERANCE_PERCENT: u64 = 20;
-/// Rounds for which the largest rate counts.
-const RATE_MEMORY: usize = 10;
+const FEW: u64 = 8 * PACKET;
+/// What is sent more for what is lost, in percent.
+const MOST_ON_TOP: u64 = 6;
 /// How long the shortest round trip counts, and how long the path is drained to measure it again.
 const RTT_MEMORY: Duration = Duration::from_secs(10);
 const RTT_PROBE: Duration = Duration::from_millis(200);
-/// A round whose fastest packet waited this much longer than ticks explain has built a queue.
+/// A packet that took this much longer than the fastest and its own tick explain waited in a queue.
 const QUEUE_ALLOWANCE: Duration = Duration::from_millis(5);
 
-/// Gains, in percent of the model's rate.
+/// Gains, in percent. The draft starts with 289; ticks make a round longer, and its measurement later.
 const STARTUP_GAIN: u64 = 300;
-const DRAIN_GAIN: u64 = 75;
+/// What arrived in a burst arrived at least as fast.
+const BURST_GAIN: u64 = 160;
+const DRAIN_GAIN: u64 = 50;
 const WINDOW_GAIN: u64 = 200;
-const CYCLE: [u64; 8] = [125, 75, 100, 100, 100, 100, 100, 100];
+/// The phases in which the rate is probed, each as long as a round trip: more than the rate, then the
+/// rate, and in the second phase it is known what that found.
+const PHASES: u8 = 7;
+const PROBING: u8 = 0;
+const FOUND: u8 = 2;
+const PROBING_GAIN: u64 = 125;
 /// Rounds without a quarter more after which a path counts as full.
 const FULL_ROUNDS: u32 = 3;
+/// Round trips for which the queue of the start is drained at most.
+const DRAIN_ROUNDS: u32 = 8;
 
 /// What the sender does to learn the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// Looks for the rate, more than doubling each round.
     Startup,
-    /// Drains the queue that this built.
-    Drain,
-    /// Sends at the rate, and a little more and less in turn: the phase of [`CYCLE`] and its start.
-    ProbeRate(usize, Instant),
-    /// Sends next to nothing, to see the round trip without a queue: until when, once that is known.
+    /// Drains the queue that this built, since then.
+    Drain(Instant),
+    /// Sends at the rate, and every few rounds more: the phase, since then.
+    ProbeRate(u8, Instant),
+    /// Sends next to nothing, to see the round trip without a queue: until then, once that is known.
     ProbeRtt(Option<Instant>),
-}
-
-/// The largest rates measured in the last rounds that measured any.
-#[derive(Debug, Default)]
-struct RateMemory {
-    rounds: [u64; RATE_MEMORY],
-    current: usize,
-    /// The largest in this round.
-    newest: u64,
-}
-
-impl RateMemory {
-    fn note(&mut self, rate: u64) {
-        self.newest = self.newest.max(rate);
-        if let Some(slot) = self.rounds.get_mut(self.current) {
-            *slot = self.newest;
-        }
-    }
-
-    fn max(&self) -> u64 {
-        self.rounds.iter().copied().max().unwrap_or(0)
-    }
-
-    fn end_round(&mut self) {
-        if self.newest > 0 {
-            self.current = (self.current + 1) % RATE_MEMORY;
-            self.newest = 0;
-            self.note(0);
-        }
-    }
-
-    /// Forgets what is above `rate`.
-    fn limit(&mut self, rate: u64) {
-        self.rounds.iter_mut().for_each(|known| *known = (*known).min(rate));
-    }
 }
 
 /// The model of a path.
@@ -85,32 +60,34 @@ impl RateMemory {
 pub struct Congestion {
     mode: Mode,
     delivery: DeliveryRate,
+    /// The largest rate of the last rounds.
     rate: RateMemory,
+    /// The largest rate at which a burst arrived: what startup goes by, long before a whole round trip
+    /// measured as much.
+    burst_rate: u64,
+    /// The shortest round trip lately, and when it was seen.
     min_rtt: Option<Duration>,
     min_rtt_at: Instant,
     latest_rtt: Duration,
-    /// What ticks and held-back acknowledgements add to a round trip.
+    /// What of the latest round trip the packets of its own update explain.
+    own_wait: Duration,
+    /// What ticks and held-back acknowledgements add to a round trip, and the own tick alone.
     slack: Duration,
-    lossy_rounds: u32,
-    is_queueing: bool,
+    tick: Duration,
     /// True once the rate no longer grew.
     is_full: bool,
     full_rate: u64,
-    probed_from: u64,
     full_rounds: u32,
-    /// The most that arrived at a time, as a rate: what startup goes by, long before a round trip
-    /// measured as much.
-    burst_rate: u64,
-    /// Bytes that the current acknowledgement is for, and when the last one's had arrived.
-    burst: u64,
-    burst_sent: Instant,
-    burst_at: Instant,
+    /// The rate before it was last probed.
+    probed_from: u64,
     /// The next packet number when this round began: a round ends when it is acknowledged.
     round_end: u64,
+    /// Bytes that arrived and were lost in this round, and rounds in a row that lost too much.
     acked: u64,
     lost: u64,
-    /// The smallest round trip of this round: what varies from packet to packet is not a queue.
-    fastest: Option<Duration>,
+    lossy_rounds: u32,
+    /// The share that is lost, smoothed over rounds.
+    loss_percent: u64,
 }
 
 /// An acknowledgement, after all its packets were noted.
@@ -118,9 +95,9 @@ pub struct Congestion {
 pub struct AckSummary {
     /// The current update.
     pub now: Instant,
-    /// When the last packet arrived at the peer, as far as this end can tell.
+    /// When the last packet arrived at the peer, a shortest trip later.
     pub delivered_at: Instant,
-    /// The largest number acknowledged so far, and the next to be sent.
+    /// The largest number acknowledged.
     pub largest: u64,
     /// The next number to be sent.
     pub next_number: u64,
@@ -138,24 +115,22 @@ impl Default for Congestion {
             mode: Mode::Startup,
             delivery: DeliveryRate::default(),
             rate: RateMemory::default(),
+            burst_rate: 0,
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
             latest_rtt: Duration::ZERO,
+            own_wait: Duration::ZERO,
             slack: Duration::ZERO,
-            lossy_rounds: 0,
-            is_queueing: false,
+            tick: Duration::ZERO,
             is_full: false,
             full_rate: 0,
-            probed_from: 0,
             full_rounds: 0,
-            burst_rate: 0,
-            burst: 0,
-            burst_sent: Instant::ZERO,
-            burst_at: Instant::ZERO,
+            probed_from: 0,
             round_end: 0,
             acked: 0,
             lost: 0,
-            fastest: None,
+            lossy_rounds: 0,
+            loss_percent: 0,
         }
     }
 }
@@ -163,15 +138,14 @@ impl Default for Congestion {
 impl Congestion {
     /// Bytes that may be on the way.
     pub fn window(&self) -> u64 {
-        let in_round = self.in_round_trip();
+        let span = self.span();
         match self.mode {
             Mode::Startup => {
-                let span = self.span().unwrap_or_default();
-                share(bytes_of(self.rate.max().max(self.burst_rate), span), STARTUP_GAIN)
-                    .max(INITIAL_WINDOW)
+                share(bytes_in(self.startup_rate(), span), STARTUP_GAIN).max(INITIAL_WINDOW)
             }
-            Mode::Drain => share(in_round, STARTUP_GAIN),
-            Mode::ProbeRate(..) => share(in_round, WINDOW_GAIN),
+            // What startup sent too much of is still on the way.
+            Mode::Drain(_) => share(bytes_in(self.rate.max(), span), STARTUP_GAIN),
+            Mode::ProbeRate(..) => share(bytes_in(self.rate.max(), span), WINDOW_GAIN),
             Mode::ProbeRtt(_) => MIN_WINDOW,
         }
         .clamp(MIN_WINDOW, MAX_WINDOW)
@@ -179,37 +153,43 @@ impl Congestion {
 
     /// Bytes a second that may leave.
     pub fn pacing_rate(&self) -> u64 {
-        let rate = self.rate.max();
         let gain = match self.mode {
             Mode::Startup => {
-                let span =
-                    self.span().unwrap_or(Duration::from_millis(100)).max(Duration::from_millis(1));
-                return share(
-                    rate.max(rate_of(INITIAL_WINDOW, span)).max(self.burst_rate),
-                    STARTUP_GAIN,
-                );
+                // At first the window leaves within a quarter of a round trip.
+                let initial = rate_of(4 * INITIAL_WINDOW, self.span());
+                return share(self.startup_rate(), STARTUP_GAIN).max(initial);
             }
-            Mode::Drain if self.is_queueing => DRAIN_GAIN,
-            Mode::Drain => 100,
-            Mode::ProbeRate(phase, _) => CYCLE.get(phase).copied().unwrap_or(100),
-            Mode::ProbeRtt(_) => 100,
+            Mode::ProbeRate(PROBING, _) => PROBING_GAIN,
+            // A queue that others fill too is drained whenever it's seen, not once a cycle.
+            Mode::Drain(_) | Mode::ProbeRate(..) if self.is_queueing() => DRAIN_GAIN,
+            // What the air takes is sent on top. Where a policer took it, no more than that is wasted.
+            Mode::ProbeRate(..) => 100 + self.loss_percent.min(MOST_ON_TOP),
+            Mode::Drain(_) | Mode::ProbeRtt(_) => 100,
         };
-        share(rate, gain).max(PACKET)
+        share(self.rate.max(), gain).max(rate_of(MIN_WINDOW, self.span()))
+    }
+
+    fn startup_rate(&self) -> u64 {
+        self.rate.max().max(share(self.burst_rate, BURST_GAIN))
     }
 
     /// A round trip as ticks see it: the path's own, and what both ends' ticks add.
-    fn span(&self) -> Option<Duration> {
-        Some(self.min_rtt? + self.slack)
+    fn span(&self) -> Duration {
+        let path = self.min_rtt.unwrap_or(Duration::from_millis(100));
+        (path + self.slack).max(Duration::from_millis(1))
     }
 
-    /// Bytes that are on the way when the rate is used and nothing queues.
-    fn in_round_trip(&self) -> u64 {
-        bytes_of(self.rate.max(), self.span().unwrap_or_default())
+    /// True if the newest packet acknowledged had waited in a queue. It may have waited for those of its
+    /// own update.
+    fn is_queueing(&self) -> bool {
+        let waited = self.latest_rtt.saturating_sub(self.min_rtt.unwrap_or_default());
+        waited > self.own_wait + QUEUE_ALLOWANCE
     }
 
-    /// Notes a packet that must be acknowledged and leaves while `in_flight` bytes are on the way.
-    pub fn on_sent(&mut self, now: Instant, in_flight: u64) -> Departure {
-        self.delivery.on_sent(now, in_flight)
+    /// Notes a packet of `bytes` bytes that must be acknowledged and leaves while `in_flight` are on the
+    /// way.
+    pub fn on_sent(&mut self, now: Instant, bytes: u64, in_flight: u64) -> Departure {
+        self.delivery.on_sent(now, bytes, in_flight)
     }
 
     /// Notes that nothing more is to be sent while `in_flight` bytes are on the way.
@@ -222,8 +202,6 @@ impl Congestion {
     /// Notes that a packet of `bytes` bytes arrived. Follow with [`on_ack`](Self::on_ack).
     pub fn on_packet_acked(&mut self, sent_at: Instant, departure: &Departure, bytes: u64) {
         self.acked = self.acked.saturating_add(bytes);
-        self.burst_sent = if self.burst == 0 { sent_at } else { self.burst_sent.min(sent_at) };
-        self.burst = self.burst.saturating_add(bytes);
         self.delivery.on_acked(sent_at, departure, bytes);
     }
 
@@ -237,10 +215,10 @@ impl Congestion {
         self.lost = self.lost.saturating_sub(bytes);
     }
 
-    /// Notes a round trip, without what the peer held back.
-    pub fn on_rtt(&mut self, now: Instant, rtt: Duration) {
+    /// Notes the round trip of a packet, without what the peer held back.
+    pub fn on_rtt(&mut self, now: Instant, rtt: Duration, departure: &Departure) {
         self.latest_rtt = rtt;
-        self.fastest = Some(self.fastest.map_or(rtt, |fastest| fastest.min(rtt)));
+        self.own_wait = time_for(departure.ahead, self.rate.max()).min(self.tick);
         if self.min_rtt.is_none_or(|min| rtt <= min) {
             self.min_rtt = Some(rtt);
             self.min_rtt_at = now;
@@ -249,45 +227,46 @@ impl Congestion {
 
     /// Takes in the end of an acknowledgement.
     pub fn on_ack(&mut self, ack: &AckSummary) {
+        self.tick = ack.tick;
         self.slack = ack.tick + ack.held_back;
-        let began = self.burst_at.max(self.burst_sent + self.min_rtt.unwrap_or_default());
-        let gap = ack
-            .delivered_at
-            .since(began)
-            .clamp(self.slack, Duration::from_secs(1))
-            .max(Duration::from_millis(1));
-        self.burst_rate = self.burst_rate.max(rate_of(self.burst, gap));
-        self.burst = 0;
-        self.burst_at = ack.delivered_at;
-        let sample = self.delivery.sample(ack.delivered_at, self.min_rtt.unwrap_or_default());
-        let mut app_limited = false;
-        if let Some(sample) = sample {
-            app_limited = sample.app_limited;
-            if !app_limited || sample.rate >= self.rate.max() {
-                self.rate.note(sample.rate);
-            }
+        let min_rtt = self.min_rtt.unwrap_or_default();
+        let burst = self.delivery.burst_rate(ack.delivered_at, min_rtt, self.slack);
+        self.burst_rate = self.burst_rate.max(burst);
+        let sample = self.delivery.sample(ack.delivered_at, min_rtt);
+        if let Some(sample) = sample
+            && (!sample.app_limited || sample.rate >= self.rate.max())
+        {
+            self.rate.note(sample.rate);
         }
-        if !self.is_full && self.is_lossy() && self.acked + self.lost > 2 * INITIAL_WINDOW {
+        let app_limited = sample.is_some_and(|sample| sample.app_limited);
+        // The first burst can overflow a queue whose path is far from full.
+        if self.acked + self.lost > 2 * INITIAL_WINDOW && self.is_lossy() {
             self.is_full = true;
         }
         if ack.largest >= self.round_end {
             self.round_end = ack.next_number;
-            self.end_round(app_limited, ack.tick);
+            self.end_round(app_limited);
         }
         self.change_mode(ack, app_limited);
     }
 
     fn is_lossy(&self) -> bool {
-        let lossy = self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT;
-        lossy && self.lost > 8 * PACKET
+        self.lost > FEW && self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT
     }
 
-    fn end_round(&mut self, app_limited: bool, tick: Duration) {
+    fn end_round(&mut self, app_limited: bool) {
         let lossy = self.is_lossy();
-        let queue = self.fastest.unwrap_or_default().saturating_sub(self.min_rtt.unwrap_or_default());
-        let queueing = queue > tick + QUEUE_ALLOWANCE;
+        let percent = self.lost * 100 / (self.acked + self.lost).max(1);
+        if matches!(self.mode, Mode::ProbeRate(phase, _) if phase > FOUND) {
+            self.loss_percent = (self.loss_percent * 3 + percent) / 4;
+        }
         self.lossy_rounds = if lossy { self.lossy_rounds + 1 } else { 0 };
-        if !self.is_full && !app_limited {
+        if self.is_full {
+            // What startup sent too much of is lost in one round.
+            if self.lossy_rounds > 1 {
+                self.rate.limit(self.rate.newest().max(share(self.rate.max(), 70)));
+            }
+        } else if !app_limited {
             let rate = self.rate.max();
             if rate >= share(self.full_rate, 125) {
                 self.full_rate = rate;
@@ -295,62 +274,60 @@ impl Congestion {
             } else {
                 self.full_rounds += 1;
             }
-            self.is_full =
-                self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && (lossy || queueing));
-        } else if self.lossy_rounds > 1 {
-            self.rate.limit(self.rate.newest.max(share(self.rate.max(), 70)));
+            let evident = lossy || self.is_queueing();
+            self.is_full = self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && evident);
         }
         self.rate.end_round();
         self.acked = 0;
         self.lost = 0;
-        self.fastest = None;
     }
 
     fn change_mode(&mut self, ack: &AckSummary, app_limited: bool) {
         let now = ack.now;
-        let queue = self.latest_rtt.saturating_sub(self.min_rtt.unwrap_or_default());
-        let drained = queue <= ack.tick + QUEUE_ALLOWANCE;
-        self.is_queueing = !drained;
-        let span = self.span().unwrap_or_default();
+        let span = self.span();
+        let in_round_trip = bytes_in(self.rate.max(), span);
+        let queueing = self.is_queueing();
         match self.mode {
-            Mode::Startup if self.is_full => self.mode = Mode::Drain,
-            Mode::Drain if drained && ack.in_flight <= share(self.in_round_trip(), WINDOW_GAIN) => {
-                self.probed_from = self.rate.max();
-                self.mode = Mode::ProbeRate(2, now);
-            }
-            Mode::ProbeRate(phase, since) => {
-                let early = CYCLE.get(phase) == Some(&75) && drained;
-                if now.since(since) > span || early {
-                    let found_more = phase == 2 && self.rate.max() >= share(self.probed_from, 115);
-                    let mut phase = if found_more { 0 } else { (phase + 1) % CYCLE.len() };
-                    if phase == 0 {
-                        self.probed_from = self.rate.max();
-                    }
-                    if drained && CYCLE.get(phase) == Some(&75) {
-                        phase += 1;
-                    }
-                    self.mode = Mode::ProbeRate(phase, now);
+            Mode::Startup if self.is_full => self.mode = Mode::Drain(now),
+            Mode::Drain(since) => {
+                let drained = !queueing && ack.in_flight <= share(in_round_trip, WINDOW_GAIN);
+                if drained || ack.in_flight <= in_round_trip || now.since(since) > span * DRAIN_ROUNDS {
+                    self.probed_from = self.rate.max();
+                    self.mode = Mode::ProbeRate(FOUND, now);
                 }
+            }
+            Mode::ProbeRate(phase, since) if now.since(since) > span => {
+                self.mode = Mode::ProbeRate(self.phase_after(phase), now);
             }
             Mode::ProbeRtt(None) if ack.in_flight <= MIN_WINDOW => {
                 self.mode = Mode::ProbeRtt(Some(now + RTT_PROBE.max(span)));
             }
             Mode::ProbeRtt(Some(until)) if until <= now => {
                 self.min_rtt_at = now;
-                self.mode = if self.is_full { Mode::ProbeRate(0, now) } else { Mode::Startup };
+                self.mode = if self.is_full { Mode::ProbeRate(FOUND, now) } else { Mode::Startup };
             }
-            _ => {}
+            Mode::Startup | Mode::ProbeRate(..) | Mode::ProbeRtt(_) => {}
         }
         if matches!(self.mode, Mode::ProbeRtt(_)) {
             self.delivery.on_app_limited(ack.in_flight);
         } else if now.since(self.min_rtt_at) > RTT_MEMORY {
-            // What was measured since is what the path is like now.
-            self.min_rtt = self.fastest.or(self.min_rtt);
+            // What is measured now is what the path is like now.
+            self.min_rtt = Some(self.latest_rtt);
             self.min_rtt_at = now;
             if !app_limited {
                 self.mode = Mode::ProbeRtt(None);
             }
         }
+    }
+
+    /// The phase that follows. A path that turned out to be faster is probed again at once.
+    fn phase_after(&mut self, phase: u8) -> u8 {
+        let found_more = phase == FOUND && self.rate.max() >= share(self.probed_from, 115);
+        if found_more || phase + 1 == PHASES {
+            self.probed_from = self.rate.max();
+            return PROBING;
+        }
+        phase + 1
     }
 
     /// Starts over, on another path.
@@ -364,10 +341,208 @@ fn share(value: u64, percent: u64) -> u64 {
     u64::try_from(u128::from(value) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }
 
-fn rate_of(bytes: u64, time: Duration) -> u64 {
-    u64::try_from(u128::from(bytes) * 1_000_000_000 / time.as_nanos().max(1)).unwrap_or(u64::MAX)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
 
-fn bytes_of(rate: u64, time: Duration) -> u64 {
-    u64::try_from(u128::from(rate) * time.as_nanos() / 1_000_000_000).unwrap_or(u64::MAX)
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// A path with a rate, a round trip of 50 ms and a queue; a sender on ticks that always has more.
+    struct PathModel {
+        congestion: Congestion,
+        rate: u64,
+        queue: u64,
+        tick: Duration,
+        /// Every how manieth packet is lost on the air; 0 for none.
+        lose_one_in: u64,
+        now: Instant,
+        free_at: Instant,
+        flying: VecDeque<(Instant, Instant, Departure, bool)>,
+        number: u64,
+        in_flight: u64,
+        budget: i64,
+    }
+
+    impl PathModel {
+        fn new(rate: u64, queue: u64) -> PathModel {
+            PathModel {
+                congestion: Congestion::default(),
+                rate,
+                queue,
+                tick: ms(10),
+                lose_one_in: 0,
+                now: Instant::ZERO + ms(1000),
+                free_at: Instant::ZERO,
+                flying: VecDeque::new(),
+                number: 0,
+                in_flight: 0,
+                budget: 0,
+            }
+        }
+
+        /// One tick: what arrived is acknowledged, and what may leave leaves. Returns bytes that arrived.
+        fn step(&mut self) -> u64 {
+            self.now = self.now + self.tick;
+            let mut arrived = 0;
+            let mut newest = None;
+            while let Some((at, sent, departure, lost)) = self.flying.pop_front_before(self.now) {
+                self.in_flight -= 1200;
+                if lost {
+                    self.congestion.on_lost(1200);
+                } else {
+                    self.congestion.on_packet_acked(sent, &departure, 1200);
+                    arrived += 1200;
+                    newest = Some((at, sent, departure));
+                }
+            }
+            if let Some((at, sent, departure)) = newest {
+                self.congestion.on_rtt(self.now, at.since(sent), &departure);
+                self.congestion.on_ack(&AckSummary {
+                    now: self.now,
+                    delivered_at: at,
+                    largest: self.number - self.in_flight / 1200 - 1,
+                    next_number: self.number,
+                    in_flight: self.in_flight,
+                    tick: self.tick,
+                    held_back: ms(0),
+                });
+            }
+            let earned = bytes_in(self.congestion.pacing_rate(), self.tick) as i64;
+            self.budget = self.budget.min(0) + earned;
+            while self.budget > 0 && self.in_flight + 1200 <= self.congestion.window() {
+                self.budget -= 1200;
+                let departure = self.congestion.on_sent(self.now, 1200, self.in_flight);
+                let backlog = bytes_in(self.rate, self.free_at.since(self.now));
+                let dropped = backlog + 1200 > self.queue;
+                if !dropped {
+                    self.free_at = self.free_at.max(self.now) + time_for(1200, self.rate);
+                }
+                let on_air = self.lose_one_in > 0 && self.number.is_multiple_of(self.lose_one_in);
+                let at = self.free_at.max(self.now) + ms(50);
+                self.flying.push_back((at, self.now, departure, dropped || on_air));
+                self.in_flight += 1200;
+                self.number += 1;
+            }
+            arrived
+        }
+
+        /// The share of the path's rate that is used while this time passes.
+        fn share(&mut self, time: Duration) -> f64 {
+            let end = self.now + time;
+            let mut bytes = 0;
+            while self.now < end {
+                bytes += self.step();
+            }
+            bytes as f64 / bytes_in(self.rate, time) as f64
+        }
+    }
+
+    trait PopBefore<T> {
+        fn pop_front_before(&mut self, now: Instant) -> Option<T>;
+    }
+
+    impl PopBefore<(Instant, Instant, Departure, bool)> for VecDeque<(Instant, Instant, Departure, bool)> {
+        fn pop_front_before(&mut self, now: Instant) -> Option<(Instant, Instant, Departure, bool)> {
+            self.front().filter(|(at, ..)| *at <= now)?;
+            self.pop_front()
+        }
+    }
+
+    #[test]
+    fn a_path_is_filled_within_a_few_round_trips_and_stays_so() {
+        for rate in [300_000, 1_000_000, 10_000_000, 100_000_000] {
+            let mut path = PathModel::new(rate, rate / 10);
+            path.share(ms(600));
+            let used = path.share(ms(5000));
+            assert!(used > 0.9, "{rate}: {used}");
+        }
+    }
+
+    #[test]
+    fn a_tenth_lost_on_the_air_is_no_congestion() {
+        let mut path = PathModel::new(5_000_000, 500_000);
+        path.lose_one_in = 10;
+        path.share(ms(1000));
+        let used = path.share(ms(5000));
+        assert!(used > 0.8, "{used}");
+    }
+
+    #[test]
+    fn a_deep_queue_is_drained_after_the_start_and_not_kept() {
+        let mut path = PathModel::new(2_000_000, 2_000_000);
+        path.share(ms(2000));
+        let mut waits: Vec<_> = (0..500)
+            .map(|_| {
+                path.step();
+                path.free_at.since(path.now)
+            })
+            .collect();
+        waits.sort();
+        // What a tick sends at once takes a tick to leave.
+        assert!(waits[250] < path.tick + ms(10), "{:?}", waits[250]);
+    }
+
+    #[test]
+    fn more_rate_is_found_and_less_is_kept_to() {
+        let mut path = PathModel::new(2_000_000, 200_000);
+        path.share(ms(2000));
+        path.rate = 8_000_000;
+        path.queue = 800_000;
+        path.share(ms(4000));
+        let used = path.share(ms(1000));
+        assert!(used > 0.85, "{used}");
+        path.rate = 500_000;
+        path.queue = 100_000;
+        path.share(ms(3000));
+        let sent = path.number;
+        let arrived = path.share(ms(2000)) * 1_000_000.0;
+        let sent = (path.number - sent) as f64 * 1200.0;
+        assert!(sent < 1.2 * arrived, "{sent} sent, {arrived} arrived");
+    }
+
+    #[test]
+    fn a_third_lost_round_after_round_is_congestion_and_something_always_leaves() {
+        let mut path = PathModel::new(50_000_000, 5_000_000);
+        path.lose_one_in = 3;
+        path.share(ms(10_000));
+        let sent = path.number;
+        path.share(ms(1000));
+        let sent = (path.number - sent) * 1200;
+        assert!(sent < 25_000_000, "{sent}");
+        assert!(path.congestion.window() >= MIN_WINDOW);
+        path.lose_one_in = 1;
+        path.share(ms(5000));
+        let before = path.number;
+        path.share(ms(1000));
+        assert!(path.number - before >= 40, "{}", path.number - before);
+    }
+
+    #[test]
+    fn a_program_with_little_to_say_neither_fills_nor_slows_the_model() {
+        let mut congestion = Congestion::default();
+        let mut now = Instant::ZERO;
+        for number in 0..1000 {
+            congestion.on_app_limited(0);
+            let departure = congestion.on_sent(now, 100, 0);
+            let sent = now;
+            now = now + ms(100);
+            congestion.on_packet_acked(sent, &departure, 100);
+            congestion.on_rtt(now, ms(50), &departure);
+            congestion.on_ack(&AckSummary {
+                now,
+                delivered_at: sent + ms(50),
+                largest: number,
+                next_number: number + 1,
+                in_flight: 0,
+                tick: ms(16),
+                held_back: ms(0),
+            });
+        }
+        assert_eq!(congestion.mode, Mode::Startup);
+        assert!(congestion.window() >= INITIAL_WINDOW);
+        assert!(congestion.pacing_rate() >= INITIAL_WINDOW * 10, "{}", congestion.pacing_rate());
+    }
 }

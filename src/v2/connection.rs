@@ -16,6 +16,7 @@ use super::packet::{PacketSeal, Side};
 use super::path::{PathState, ProbeBytes};
 use super::rate_limit::{self, OutgoingCap};
 use super::received::ReceivedPackets;
+use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
 use crate::crypto::random::Generator;
 use crate::endpoint::Path;
@@ -201,6 +202,7 @@ pub struct Connection {
 
     loss: LossDetector,
     pacer: Pacer,
+    repeats: Repeats,
     /// The next packet number to leave out.
     skip_at: u64,
     outbox: Outbox,
@@ -268,6 +270,7 @@ impl Connection {
             inbox: Inbox::new(setup.inbox),
             loss: LossDetector::new(setup.resend_ceiling),
             pacer: Pacer::default(),
+            repeats: Repeats::default(),
             skip_at: context.generator.below(2 * SKIP_ONE_IN),
             outbox: Outbox::new(&setup.shaping),
             outgoing: setup.outgoing_rate.map(OutgoingCap::new),
@@ -441,6 +444,7 @@ impl Connection {
         if self.busy_at.is_some_and(|at| now.since(at) >= IDLE) {
             self.busy_at = None;
             self.outbox.shrink();
+            self.repeats.shrink();
             self.inbox.shrink();
             self.loss.sent.shrink();
         }
@@ -461,6 +465,7 @@ impl Connection {
             Some(self.keepalive_at()),
             self.outbox.poll_timeout(now),
             self.pacer.ready_at(self.loss.congestion.pacing_rate()),
+            self.repeats.poll_timeout(now),
         ];
         let sending = sending.into_iter().flatten().min();
         let times = [
@@ -471,6 +476,11 @@ impl Connection {
             self.busy_at.map(|at| at + IDLE),
         ];
         times.into_iter().flatten().min()
+    }
+
+    /// How much later than what goes again its copy leaves, so that not one burst of loss takes both.
+    fn repeat_delay(&self, context: &Context) -> Duration {
+        context.tick.interval().max(self.loss.rtt.smoothed() / 8)
     }
 
     fn silence_ends(&self, context: &Context) -> Option<Instant> {

@@ -12,6 +12,8 @@ pub struct Departure {
     delivered: u64,
     delivered_at: Instant,
     first_sent_at: Instant,
+    /// Bytes that left before it in the same update, and so wait before it wherever there is a queue.
+    pub ahead: u64,
     /// True if the program had less to send than might have been on the way.
     app_limited: bool,
 }
@@ -34,15 +36,30 @@ pub struct DeliveryRate {
     delivered_at: Instant,
     /// When the newest of them had left.
     first_sent_at: Instant,
-    /// What leaves before this many bytes arrived is no measure of the path.
+    /// What leaves before more than these bytes arrived is no measure of the path; 0 for none.
     app_limited_until: u64,
     /// The newest packet of this acknowledgement: when it left, and what was known then.
     newest: Option<(Instant, Departure)>,
+    /// When the oldest packet of this acknowledgement left, and bytes of them all.
+    oldest: Instant,
+    burst: u64,
+    /// Bytes that left in the current update.
+    sent_now: u64,
+    last_sent_at: Instant,
 }
 
+/// A rate is measured over no less than this.
+const LEAST_TIME: Duration = Duration::from_millis(1);
+
 impl DeliveryRate {
-    /// Notes a packet that leaves while `in_flight` bytes are on the way.
-    pub fn on_sent(&mut self, now: Instant, in_flight: u64) -> Departure {
+    /// Notes a packet of `bytes` bytes that leaves while `in_flight` are on the way.
+    pub fn on_sent(&mut self, now: Instant, bytes: u64, in_flight: u64) -> Departure {
+        if self.last_sent_at != now {
+            self.last_sent_at = now;
+            self.sent_now = 0;
+        }
+        let ahead = self.sent_now;
+        self.sent_now += bytes;
         if in_flight == 0 {
             self.first_sent_at = now;
             self.delivered_at = now;
@@ -51,7 +68,8 @@ impl DeliveryRate {
             delivered: self.delivered,
             delivered_at: self.delivered_at,
             first_sent_at: self.first_sent_at,
-            app_limited: self.app_limited_until > self.delivered,
+            ahead,
+            app_limited: self.app_limited_until > 0 && self.app_limited_until >= self.delivered,
         }
     }
 
@@ -63,14 +81,25 @@ impl DeliveryRate {
     /// Notes a packet of `bytes` bytes that arrived. Follow with [`sample`](Self::sample).
     pub fn on_acked(&mut self, sent_at: Instant, departure: &Departure, bytes: u64) {
         self.delivered += bytes;
+        self.oldest = if self.burst == 0 { sent_at } else { self.oldest.min(sent_at) };
+        self.burst += bytes;
         if self.newest.is_none_or(|(newest, _)| sent_at >= newest) {
             self.newest = Some((sent_at, *departure));
         }
     }
 
+    /// How fast what one acknowledgement is for arrived: since the one before, but not before its first
+    /// packet could, and over no less than `slack`, what ticks hold together. Ask before
+    /// [`sample`](Self::sample).
+    pub fn burst_rate(&self, delivered_at: Instant, min_rtt: Duration, slack: Duration) -> u64 {
+        let began = self.delivered_at.max(self.oldest + min_rtt);
+        rate_of(self.burst, delivered_at.since(began).max(slack).max(LEAST_TIME))
+    }
+
     /// The measurement of an acknowledgement whose last packet arrived at `delivered_at`; `None` over
     /// less time than `min_rtt`, which would measure a bunch and not the path.
     pub fn sample(&mut self, delivered_at: Instant, min_rtt: Duration) -> Option<RateSample> {
+        self.burst = 0;
         let (sent_at, departure) = self.newest.take()?;
         self.delivered_at = self.delivered_at.max(delivered_at);
         self.first_sent_at = sent_at;
@@ -80,9 +109,69 @@ impl DeliveryRate {
         if time < min_rtt || time.is_zero() {
             return None;
         }
-        let bytes = u128::from(self.delivered - departure.delivered);
-        let rate = u64::try_from(bytes * 1_000_000_000 / time.as_nanos()).unwrap_or(u64::MAX);
+        let rate = rate_of(self.delivered - departure.delivered, time);
         Some(RateSample { rate, app_limited: departure.app_limited })
+    }
+}
+
+/// Bytes a second.
+pub fn rate_of(bytes: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(bytes) * 1_000_000_000 / time.as_nanos().max(1)).unwrap_or(u64::MAX)
+}
+
+/// Bytes that `rate` bytes a second are in `time`.
+pub fn bytes_in(rate: u64, time: Duration) -> u64 {
+    u64::try_from(u128::from(rate) * time.as_nanos() / 1_000_000_000).unwrap_or(u64::MAX)
+}
+
+/// The time that `bytes` take at `rate` bytes a second.
+pub fn time_for(bytes: u64, rate: u64) -> Duration {
+    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// Rounds for which the largest rate counts.
+const MEMORY: usize = 10;
+
+/// The largest rates of the last rounds in which any was measured: a program that has nothing to say
+/// forgets nothing.
+#[derive(Debug, Default)]
+pub struct RateMemory {
+    rounds: [u64; MEMORY],
+    current: usize,
+}
+
+impl RateMemory {
+    /// Notes a rate of this round.
+    pub fn note(&mut self, rate: u64) {
+        if let Some(newest) = self.rounds.get_mut(self.current) {
+            *newest = rate.max(*newest);
+        }
+    }
+
+    /// The largest rate of this round.
+    pub fn newest(&self) -> u64 {
+        self.rounds.get(self.current).copied().unwrap_or(0)
+    }
+
+    /// The largest rate.
+    pub fn max(&self) -> u64 {
+        self.rounds.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Ends a round.
+    pub fn end_round(&mut self) {
+        if self.newest() > 0 {
+            self.current = (self.current + 1) % MEMORY;
+            if let Some(newest) = self.rounds.get_mut(self.current) {
+                *newest = 0;
+            }
+        }
+    }
+
+    /// Forgets what is above `rate`.
+    pub fn limit(&mut self, rate: u64) {
+        self.rounds.iter_mut().for_each(|known| *known = rate.min(*known));
     }
 }
 
@@ -107,7 +196,7 @@ mod tests {
             rates.extend(rate.sample(at(now), RTT).map(|sample| sample.rate));
             for &(_, count) in sent.iter().filter(|(time, _)| *time == now) {
                 for _ in 0..count {
-                    let departure = rate.on_sent(at(now), flying.len() as u64 * 1000);
+                    let departure = rate.on_sent(at(now), 1000, flying.len() as u64 * 1000);
                     flying.push((now, departure));
                 }
             }
@@ -125,14 +214,14 @@ mod tests {
     #[test]
     fn a_bunch_of_acknowledgements_is_no_rate() {
         let mut rate = DeliveryRate::default();
-        let departures: Vec<_> = (0..20).map(|n| rate.on_sent(at(n * 5), n * 1000)).collect();
+        let departures: Vec<_> = (0..20).map(|n| rate.on_sent(at(n * 5), 1000, n * 1000)).collect();
         // Nothing for long, then everything at once.
         for (sent, departure) in (0u64..).zip(&departures) {
             rate.on_acked(at(sent * 5), departure, 1000);
         }
         assert_eq!(rate.sample(at(200), RTT).map(|sample| sample.rate), Some(100_000));
         // And over hardly any time there is none.
-        let departure = rate.on_sent(at(300), 0);
+        let departure = rate.on_sent(at(300), 1000, 0);
         rate.on_acked(at(300), &departure, 1000);
         assert_eq!(rate.sample(at(301), RTT), None);
     }
@@ -141,11 +230,15 @@ mod tests {
     fn a_program_with_little_to_say_does_not_measure_the_path() {
         let mut rate = DeliveryRate::default();
         rate.on_app_limited(0);
-        let departure = rate.on_sent(at(0), 0);
+        let departure = rate.on_sent(at(0), 1000, 0);
         rate.on_acked(at(0), &departure, 1000);
         assert!(rate.sample(at(50), RTT).unwrap().app_limited);
-        let departure = rate.on_sent(at(50), 0);
+        let departure = rate.on_sent(at(50), 1000, 0);
         rate.on_acked(at(50), &departure, 1000);
         assert!(!rate.sample(at(100), RTT).unwrap().app_limited);
+        rate.on_app_limited(0);
+        let departure = rate.on_sent(at(100), 1000, 0);
+        rate.on_acked(at(100), &departure, 1000);
+        assert!(rate.sample(at(150), RTT).unwrap().app_limited);
     }
 }

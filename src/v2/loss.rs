@@ -125,8 +125,11 @@ impl LossDetector {
         }
         self.forget_settled(now);
         let in_flight = self.sent.bytes_in_flight();
-        let departure =
-            if ack_eliciting { self.congestion.on_sent(now, in_flight) } else { Departure::default() };
+        let departure = if ack_eliciting {
+            self.congestion.on_sent(now, size as u64, in_flight)
+        } else {
+            Departure::default()
+        };
         self.sent.push(now, size, ack_eliciting, departure, frames);
     }
 
@@ -144,7 +147,7 @@ impl LossDetector {
             return Err(FalseAck);
         }
         let mut any_eliciting = false;
-        let mut largest_sent_at = None;
+        let mut largest_packet = None;
         for range in ack.ranges(largest) {
             let range = range.map_err(|_| FalseAck)?;
             // Newest first: below the oldest record nothing is left to settle.
@@ -164,7 +167,7 @@ impl LossDetector {
                             self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
                         }
                         if number == largest {
-                            largest_sent_at = Some(packet.sent_at);
+                            largest_packet = Some(packet);
                         }
                     }
                     // It was only late: what was queued again because of it need not be.
@@ -185,9 +188,9 @@ impl LossDetector {
         }
         self.largest_acked = self.largest_acked.max(Some(largest));
         let delay = ack.delay();
-        if let Some(sent_at) = largest_sent_at.filter(|_| any_eliciting) {
-            let rtt = self.rtt.update(arrived.since(sent_at), delay);
-            self.congestion.on_rtt(tick.now, rtt);
+        if let Some(packet) = largest_packet.filter(|_| any_eliciting) {
+            let rtt = self.rtt.update(arrived.since(packet.sent_at), delay);
+            self.congestion.on_rtt(tick.now, rtt, &packet.departure);
             self.note_peer_delay(arrived, delay);
         }
         if any_eliciting {
@@ -348,7 +351,14 @@ mod tests {
     }
 
     fn message(sequence: u64) -> SentFrame {
-        SentFrame::Message(SentMessage { sequence, offset: 0, length: 1, channel: 0, ordered: true })
+        SentFrame::Message(SentMessage {
+            sequence,
+            offset: 0,
+            length: 1,
+            channel: 0,
+            ordered: true,
+            again: false,
+        })
     }
 
     struct Fixture {

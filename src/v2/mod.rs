@@ -30,6 +30,7 @@ pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;
 pub mod received;
+pub mod repeats;
 pub mod rtt;
 pub mod send_space;
 pub mod sent_packets;

@@ -408,7 +408,8 @@ mod tests {
         let mut bytes = vec![0; 1200];
         let mut writer = FrameWriter::new(&mut bytes);
         let mut sent = Vec::new();
-        let mut filling = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+        let mut filling =
+            Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true, again: true };
         outbox.fill(&mut filling, NOW, turn);
         let length = writer.finish();
         let channels = Frames::new(&bytes[..length]).map(|frame| match frame.unwrap() {

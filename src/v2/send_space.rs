@@ -45,6 +45,8 @@ pub struct Filling<'p, 'b> {
     pub number: u64,
     /// What was written that matters once the packet is acknowledged or lost.
     pub sent: &'p mut Vec<SentFrame>,
+    /// True if what was lost and is written now is to be known as sent again.
+    pub again: bool,
     /// True while it holds no message: what does not fit whole is then cut, so that it ever leaves.
     pub first: bool,
 }
@@ -62,13 +64,14 @@ impl Label {
         MessageHead { channel, delivery, id, sequence: sequence as u16, fragment }
     }
 
-    fn sent(self, sequence: u64, range: Range<u64>) -> SentFrame {
+    fn sent(self, sequence: u64, range: Range<u64>, again: bool) -> SentFrame {
         SentFrame::Message(SentMessage {
             sequence,
             offset: range.start as u32,
             length: (range.end - range.start) as u32,
             channel: self.channel,
             ordered: self.delivery == Delivery::ReliableOrdered,
+            again,
         })
     }
 }
@@ -118,9 +121,9 @@ impl OutMessage {
     }
 
     /// Writes the message in one frame; it must fit.
-    fn send_whole(&self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) {
+    fn send_whole(&self, label: Label, sequence: u64, again: bool, packet: &mut Filling<'_, '_>) {
         packet.writer.message(&label.head(self.id, sequence, None), &self.bytes);
-        packet.sent.push(label.sent(sequence, 0..self.bytes.len() as u64));
+        packet.sent.push(label.sent(sequence, 0..self.bytes.len() as u64, again));
         packet.first = false;
     }
 
@@ -130,6 +133,7 @@ impl OutMessage {
         label: Label,
         sequence: u64,
         range: Range<u64>,
+        again: bool,
         packet: &mut Filling<'_, '_>,
     ) -> Option<u64> {
         let fragment = Fragment { total: self.bytes.len() as u32, offset: range.start as u32 };
@@ -142,7 +146,7 @@ impl OutMessage {
         let start = range.start as usize;
         let end = range.start + length as u64;
         packet.writer.message(&head, self.bytes.get(start..start + length)?);
-        packet.sent.push(label.sent(sequence, range.start..end));
+        packet.sent.push(label.sent(sequence, range.start..end, again));
         packet.first = false;
         Some(end)
     }
@@ -155,7 +159,7 @@ impl OutMessage {
             if parts.unsent >= total {
                 return true;
             }
-            let Some(end) = self.send_part(label, sequence, parts.unsent..total, packet) else {
+            let Some(end) = self.send_part(label, sequence, parts.unsent..total, false, packet) else {
                 return false;
             };
             if let Progress::Parts(parts) = &mut self.progress {
@@ -173,7 +177,7 @@ impl OutMessage {
             }
             if self.fits_whole(label, packet) {
                 self.progress = Progress::Whole { lost: false };
-                self.send_whole(label, sequence, packet);
+                self.send_whole(label, sequence, packet.again, packet);
                 return true;
             }
             if !packet.first || total == 0 {
@@ -187,7 +191,9 @@ impl OutMessage {
             let Progress::Parts(parts) = &self.progress else { return true };
             let Some(range) = parts.lost.first() else { return true };
             let start = range.start;
-            let Some(end) = self.send_part(label, sequence, range, packet) else { return false };
+            let Some(end) = self.send_part(label, sequence, range, packet.again, packet) else {
+                return false;
+            };
             if let Progress::Parts(parts) = &mut self.progress {
                 parts.lost.remove(start..end);
             }
@@ -340,7 +346,7 @@ impl SendSpace {
             let Some(mut message) = self.waiting.pop_front() else { return Fill::Everything };
             pace.on_begun(message.bytes.len());
             if whole {
-                message.send_whole(label, sequence, packet);
+                message.send_whole(label, sequence, false, packet);
             } else {
                 message.progress = Progress::Parts(Box::default());
             }
@@ -444,8 +450,13 @@ mod tests {
             let mut bytes = vec![0; size];
             let mut writer = FrameWriter::new(&mut bytes);
             let mut sent = Vec::new();
-            let mut filling =
-                Filling { writer: &mut writer, number: self.number, sent: &mut sent, first: true };
+            let mut filling = Filling {
+                writer: &mut writer,
+                number: self.number,
+                sent: &mut sent,
+                first: true,
+                again: true,
+            };
             let fill = self.space.fill(&mut filling, Some(&mut self.credit), &mut Pace::free());
             self.number += 1;
             let length = writer.finish();

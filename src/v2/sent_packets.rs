@@ -44,6 +44,8 @@ pub struct SentMessage {
     pub channel: u8,
     /// True for reliable ordered, false for reliable unordered.
     pub ordered: bool,
+    /// True if these bytes were lost before.
+    pub again: bool,
 }
 
 impl SentMessage {
@@ -203,8 +205,14 @@ impl SentPackets {
 mod tests {
     use super::*;
 
-    const MESSAGE: SentFrame =
-        SentFrame::Message(SentMessage { sequence: 4, offset: 0, length: 9, channel: 0, ordered: true });
+    const MESSAGE: SentFrame = SentFrame::Message(SentMessage {
+        sequence: 4,
+        offset: 0,
+        length: 9,
+        channel: 0,
+        ordered: true,
+        again: false,
+    });
 
     #[test]
     fn only_packets_that_must_be_acknowledged_are_in_flight() {

@@ -189,7 +189,8 @@ mod tests {
             let mut buffer = vec![0; size];
             let mut writer = FrameWriter::new(&mut buffer);
             let mut sent = Vec::new();
-            let mut packet = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+            let mut packet =
+                Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true, again: true };
             queue.fill(0, &mut packet, &mut Pace::free());
             assert!(sent.is_empty());
             let length = writer.finish();
@@ -205,7 +206,8 @@ mod tests {
         let mut buffer = vec![0; 1200];
         let mut writer = FrameWriter::new(&mut buffer);
         let mut sent = Vec::new();
-        let mut packet = Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true };
+        let mut packet =
+            Filling { writer: &mut writer, number: 0, sent: &mut sent, first: true, again: true };
         queue.fill(0, &mut packet, &mut Pace::free());
         let length = writer.finish();
         Frames::new(&buffer[..length])

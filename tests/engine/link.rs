@@ -37,6 +37,14 @@ pub struct Taken {
     pub bytes: Vec<u8>,
 }
 
+/// A datagram that arrived: when, at which client, and how long it waited for the bottleneck.
+pub struct Crossed {
+    pub at: Instant,
+    pub client: usize,
+    pub size: usize,
+    pub wait: Duration,
+}
+
 /// On its way: which client's it is and when it was sent.
 type Label = (usize, Instant);
 
@@ -51,8 +59,8 @@ pub struct Link {
     ticks: Vec<Instant>,
     /// What each client's program took.
     pub taken: Vec<Vec<Taken>>,
-    /// How long each datagram to a client waited for the bottleneck: when it arrived, and the wait.
-    pub waits: Vec<(Instant, Duration)>,
+    /// The datagrams that reached clients.
+    pub crossed: Vec<Crossed>,
     /// Datagrams and bytes of them that the server sent.
     pub sent: (u64, u64),
 }
@@ -82,11 +90,11 @@ impl Link {
             arrived: (0..config.clients).map(|_| Vec::new()).collect(),
             ticks,
             taken: (0..config.clients).map(|_| Vec::new()).collect(),
-            waits: Vec::new(),
+            crossed: Vec::new(),
             sent: (0, 0),
         };
         link.run_until(start + Duration::from_secs(2), |_| false);
-        link.waits.clear();
+        link.crossed.clear();
         link.sent = (0, 0);
         link
     }
@@ -170,7 +178,8 @@ impl Link {
         let now = self.world.now;
         while let Some(at) = self.down.next_arrival().filter(|&at| at <= now) {
             let Some(((client, sent), bytes)) = self.down.pop(now) else { break };
-            self.waits.push((at, at.since(sent).saturating_sub(self.config.round_trip / 2)));
+            let wait = at.since(sent).saturating_sub(self.config.round_trip / 2);
+            self.crossed.push(Crossed { at, client, size: bytes.len(), wait });
             self.arrived[client].push((at, bytes));
         }
         let WorldClient { client, .. } = &mut self.world.clients[index];

@@ -4,12 +4,16 @@
 
 mod data;
 mod ending;
+mod filling;
 mod handshake;
 mod hostile;
+mod link;
 mod quiet;
 mod rates;
 mod roaming;
 mod sessions;
+#[allow(dead_code)] // the benchmark prints more
+mod transfer;
 mod world;
 
 use std::time::Duration;

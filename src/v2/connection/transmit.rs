@@ -130,12 +130,14 @@ impl Connection {
         if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable(now)) {
             return Some(Occasion::Message);
         }
-        if self.outbox.has_reliable(now) {
-            if self.may_send_reliable(context) {
-                return Some(Occasion::Message);
-            }
-        } else {
+        if !self.outbox.has_reliable(now) {
             self.loss.congestion.on_app_limited(self.loss.sent.bytes_in_flight());
+            while let Some(sent) = self.repeats.poll(now) {
+                self.outbox.on_lost(&sent);
+            }
+        }
+        if self.outbox.has_reliable(now) && self.may_send_reliable(context) {
+            return Some(Occasion::Message);
         }
         let due = &self.due;
         let control = due.ping
@@ -212,7 +214,8 @@ impl Connection {
             }
             Occasion::Message => Turn::ByPriority,
         };
-        let mut filling = Filling { writer, number, sent, first: true };
+        let again = !self.repeats.is_copying(now);
+        let mut filling = Filling { writer, number, sent, again, first: true };
         self.outbox.fill(&mut filling, now, turn);
         let writer = filling.writer;
 
@@ -282,6 +285,12 @@ impl Connection {
             self.sent_at = now;
             self.statistics.on_sent(now, size);
             self.pacer.on_sent(size);
+            let delay = self.repeat_delay(context);
+            for frame in &sent {
+                if let SentFrame::Message(message) = frame {
+                    self.repeats.on_sent(now, delay, message);
+                }
+            }
             if let Some(cap) = &mut self.outgoing {
                 cap.on_sent(now, size);
             }

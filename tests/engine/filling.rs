@@ -1,0 +1,55 @@
+//! How much of a link a transfer fills, what small messages notice of it, and how two share.
+
+use crate::link::LinkConfig;
+use crate::transfer::{median_transfer, two_transfers};
+use crate::world::TICK;
+use crate::{ms, secs};
+use std::time::Duration;
+
+/// 100 Mbit/s at 50 ms, with a queue of 20 ms.
+const LINK: LinkConfig = LinkConfig {
+    seed: 1,
+    clients: 1,
+    round_trip: ms(50),
+    loss: 0.0,
+    jitter: Duration::ZERO,
+    rate: 12_500_000,
+    queue: 256_000,
+    tick: TICK,
+    by_timer: false,
+};
+
+#[test]
+fn a_transfer_fills_a_link_whatever_radio_loses_and_small_messages_overtake_it() {
+    for (loss, least) in [(0.0, 0.90), (0.01, 0.87), (0.05, 0.83)] {
+        let outcome = median_transfer(LinkConfig { loss, ..LINK }, 3);
+        assert!(outcome.share >= least, "{loss}: {}", outcome.share);
+        let middle = outcome.delay(0.5);
+        assert!(middle <= LINK.round_trip.mul_f64(1.3) + TICK, "{loss}: {middle:?}");
+        if loss <= 0.01 {
+            assert!(outcome.delay(0.99) <= LINK.round_trip * 3, "{loss}: {:?}", outcome.delay(0.99));
+        }
+    }
+}
+
+#[test]
+fn an_engine_woken_by_its_own_timer_fills_a_link_with_a_small_queue() {
+    let link = LinkConfig { queue: 64_000, by_timer: true, ..LINK };
+    for (loss, least) in [(0.0, 0.90), (0.01, 0.87), (0.05, 0.83)] {
+        let outcome = median_transfer(LinkConfig { loss, ..link }, 3);
+        assert!(outcome.share >= least, "{loss}: {}", outcome.share);
+    }
+}
+
+#[test]
+fn two_transfers_share_a_bottleneck_and_keep_its_queue_short() {
+    for by_timer in [false, true] {
+        // 20 Mbit/s, and a queue of 250 ms.
+        let link = LinkConfig { round_trip: ms(40), rate: 2_500_000, queue: 625_000, by_timer, ..LINK };
+        let ([one, other], waits) = two_transfers(link);
+        assert!((0.5..=2.0).contains(&(one / other)), "{one} {other}");
+        assert!(one + other > 0.85, "{one} {other}");
+        assert!(waits[waits.len() / 2] < ms(30), "{:?}", waits[waits.len() / 2]);
+        assert!(waits.last().unwrap() < &secs(1));
+    }
+}
