@@ -36,6 +36,7 @@ fn link(round_trip: u64, loss: f64, queue: u64, by_timer: bool) -> LinkConfig {
         rate: 12_500_000,
         queue,
         tick: world::TICK,
+        mtu: 1200,
         by_timer,
     }
 }

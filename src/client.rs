@@ -6,6 +6,7 @@
 //! [`handle_timeout`](Client::handle_timeout), then [`poll_transmit`](Client::poll_transmit) until it
 //! gives `None`.
 
+use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
 use crate::message::{Delivery, Message};
@@ -74,6 +75,8 @@ pub struct Client {
     reason: Option<DisconnectReason>,
     /// How the program orders and slows what it sends, on every connection.
     shaping: Shaping,
+    /// The largest datagram this end receives.
+    largest_datagram: usize,
     counters: DropCounters,
 }
 
@@ -96,6 +99,7 @@ impl Client {
             left: Default::default(),
             reason: None,
             shaping: Shaping::default(),
+            largest_datagram: BASE_DATAGRAM,
             counters: DropCounters::default(),
         }
     }
@@ -105,7 +109,8 @@ impl Client {
     /// datagrams polled. `seed` must be fresh random bytes.
     pub fn connect(&mut self, token: &[u8; TOKEN_SIZE], seed: [u8; 32]) -> Result<(), InvalidToken> {
         let now = self.context.tick.now;
-        *self = Client { unix: self.unix, shaping: self.shaping, ..Client::new(self.application_id) };
+        let Client { unix, shaping, largest_datagram, application_id, .. } = *self;
+        *self = Client { unix, shaping, largest_datagram, ..Client::new(application_id) };
         self.context = Context::new(seed);
         self.context.tick.now = now;
         let token = ConnectToken::read(token, self.application_id, self.unix);
@@ -113,6 +118,12 @@ impl Client {
         self.token = Some(token);
         self.try_server(0);
         Ok(())
+    }
+
+    /// Says how large a datagram the client's socket receives, UDP payload; 1,200 unless set. Servers are
+    /// told from the next connection on, and may find out whether the path takes as much.
+    pub fn set_largest_datagram(&mut self, bytes: usize) {
+        self.largest_datagram = bytes;
     }
 
     /// The servers of the token, in the form in which they are sent to.
@@ -230,6 +241,7 @@ impl Client {
             outgoing_rate: None,
             incoming_rate: None,
             shaping: self.shaping,
+            largest_datagram: self.largest_datagram,
         };
         let connection =
             Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);

@@ -51,11 +51,13 @@ type SendSimulator = Simulator<Path>;
 fn transmit_simulated(
     simulator: &mut SendSimulator,
     now: Instant,
+    largest: usize,
     mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>,
 ) {
     let mut buffer = [0; SEND_SIZE];
-    while let Some(transmit) = poll(&mut buffer) {
-        simulator.push(now, transmit.path, buffer.get(..transmit.size).unwrap_or_default());
+    let room = buffer.get_mut(..largest).unwrap_or_default();
+    while let Some(transmit) = poll(room) {
+        simulator.push(now, transmit.path, room.get(..transmit.size).unwrap_or_default());
     }
 }
 

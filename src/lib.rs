@@ -36,7 +36,7 @@
 //! # The modules, from the bottom up
 //!
 //! - [`time`]: the engine's clock and its ticks. [`bytes`]: reading and writing wire bytes.
-//!   [`endpoint`]: addresses. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
+//!   [`endpoint`]: addresses. [`datagram`]: sizes. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
 //!   [`token_bucket`]: rates.
 //! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
 //!   each connects once. [`replay`]: that each packet counts once.
@@ -51,6 +51,7 @@
 pub mod bytes;
 pub mod client;
 pub mod crypto;
+pub mod datagram;
 pub mod drop_reason;
 pub mod endpoint;
 pub mod ffi;

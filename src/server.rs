@@ -68,6 +68,9 @@ pub struct ServerConfig {
     /// Bytes a second that are taken from each client at most, UDP payload; `None` is any number. Less
     /// than 1,000 count as 1,000. Clients are told, and keep to it; what one sends beyond it is dropped.
     pub max_incoming_rate: Option<u32>,
+    /// The largest datagram the server's socket receives, UDP payload, 1,200 at least. Clients are told, and
+    /// may find out whether the path takes as much.
+    pub largest_datagram: usize,
 }
 
 /// The addresses a token may list for this server.
@@ -172,6 +175,7 @@ impl Server {
                 outgoing_rate: config.max_outgoing_rate,
                 incoming_rate: config.max_incoming_rate,
                 shaping: Shaping::default(),
+                largest_datagram: config.largest_datagram,
             },
             addresses: Addresses {
                 bound: bound.iter().map(|&bound| endpoint::canonical(bound)).collect(),

@@ -135,6 +135,7 @@ fn d55_no_key_is_left_in_freed_memory() {
         memory: DEFAULT_MEMORY,
         max_outgoing_rate: None,
         max_incoming_rate: None,
+        largest_datagram: 1200,
     };
     let mut server = Box::new(Server::new(config, &[address], &[], [7; 32]));
     let mut client = Box::new(Client::new(1));

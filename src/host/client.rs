@@ -4,6 +4,7 @@ use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::client::{Client, ClientState};
 use crate::crypto::random::{self, RandomError};
+use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::drop_reason::DropCounters;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
@@ -107,6 +108,8 @@ impl ClientHost {
         }
         let seed = random::bytes().map_err(ConnectError::Random)?;
         self.fork = ForkGuard::new();
+        let largest = if self.wire.is_some() { BASE_DATAGRAM } else { LARGEST_DATAGRAM };
+        self.client.set_largest_datagram(largest);
         self.client.connect(token, seed).map_err(ConnectError::Token)?;
         if self.wire.is_some() {
             return Ok(());
@@ -275,7 +278,8 @@ impl ClientHost {
         self.leave_if_forked();
         let ClientHost { client, simulator, clock, wire, ports, .. } = self;
         if let Some(simulator) = simulator {
-            transmit_simulated(simulator, clock.now(), |room| poll(client, room));
+            let largest = if wire.is_some() { BASE_DATAGRAM } else { SEND_SIZE };
+            transmit_simulated(simulator, clock.now(), largest, |room| poll(client, room));
             self.release_simulated();
             return;
         }
@@ -284,7 +288,7 @@ impl ClientHost {
             // No socket for this server's family: it is as if it did not answer.
             None => while poll(client, &mut [0; SEND_SIZE]).is_some() {},
             Some(wire) => {
-                let mut buffer = [0; SEND_SIZE];
+                let mut buffer = [0; BASE_DATAGRAM];
                 while let Some(transmit) = poll(client, &mut buffer) {
                     wire.send(buffer.get(..transmit.size).unwrap_or_default());
                 }

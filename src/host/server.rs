@@ -4,6 +4,7 @@ use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
+use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::DropCounters;
 use crate::endpoint::Printed;
 use crate::message::{Delivery, Message};
@@ -11,7 +12,7 @@ use crate::reason::DisconnectReason;
 use crate::server::{DEFAULT_MEMORY, Event, MAX_CLIENTS, Server, ServerConfig};
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
-use crate::socket::{Inbound, SocketOptions};
+use crate::socket::{Inbound, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::USER_DATA_SIZE;
 use crate::v2::connection::{Connection, Transmit};
@@ -142,6 +143,7 @@ impl ServerHost {
             memory: DEFAULT_MEMORY,
             max_outgoing_rate: self.config.max_outgoing_rate,
             max_incoming_rate: self.config.max_incoming_rate,
+            largest_datagram: LARGEST_DATAGRAM,
         };
         let bound: Vec<SocketAddr> = ports.bound().collect();
         let mut engine = Server::new(config, &bound, &self.public, seed);
@@ -363,7 +365,7 @@ impl ServerHost {
         match simulator {
             None => ports.transmit(|room| poll(engine, room)),
             Some(simulator) => {
-                transmit_simulated(simulator, clock.now(), |room| poll(engine, room));
+                transmit_simulated(simulator, clock.now(), SEND_SIZE, |room| poll(engine, room));
                 self.release_simulated();
             }
         }

@@ -12,6 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime};
 
+/// Datagrams are marked not to be cut on the way.
+pub(super) const NEVER_CUTS: bool = true;
+
 /// Room for an `in6_pktinfo` and a `timespec` with their headers.
 const CONTROL_SIZE: usize = 128;
 
@@ -30,6 +33,13 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) fn new(raw: RawSocket, is_wildcard: bool) -> io::Result<Socket> {
         let is_v6 = raw.local_addr()?.is_ipv6();
+        // Not to be cut, and what the system believes of the path's size, which strangers can tell it by ICMP,
+        // is ignored (RFC 8899 section 4.6.1).
+        if is_v6 {
+            set_option(&raw, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)?;
+        } else {
+            set_option(&raw, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)?;
+        }
         let mut has_control = set_flag(&raw, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS).is_ok();
         if is_wildcard {
             if is_v6 {
@@ -151,14 +161,22 @@ impl Socket {
 }
 
 fn set_flag(socket: &RawSocket, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
-    let on: libc::c_int = 1;
+    set_option(socket, level, name, 1)
+}
+
+fn set_option(
+    socket: &RawSocket,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the option's value is an int, and its size is given.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             level,
             name,
-            (&raw const on).cast(),
+            (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };

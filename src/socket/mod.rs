@@ -14,6 +14,7 @@ use linux as imp;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use portable as imp;
 
+use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::endpoint::Path;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::io;
@@ -24,8 +25,9 @@ use std::time::Duration;
 pub const BATCH: usize = 32;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
 pub const RECEIVE_SIZE: usize = 2048;
-/// Room for a datagram to be sent.
-pub const SEND_SIZE: usize = 1200;
+/// Room for a datagram to be sent. Where the system can't be told not to cut datagrams, larger ones would
+/// arrive in pieces, and tell nothing of the path.
+pub const SEND_SIZE: usize = if imp::NEVER_CUTS { LARGEST_DATAGRAM } else { BASE_DATAGRAM };
 
 /// What to ask of a socket.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,10 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+/// There is no common way to mark datagrams not to be cut.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const NEVER_CUTS: bool = false;
+
 pub(super) struct Socket {
     socket: UdpSocket,
     is_v6: bool,

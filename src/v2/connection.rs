@@ -19,6 +19,7 @@ use super::received::ReceivedPackets;
 use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
 use crate::crypto::random::Generator;
+use crate::datagram::BASE_DATAGRAM;
 use crate::endpoint::Path;
 use crate::message::Delivery;
 use crate::reason::DisconnectReason;
@@ -28,8 +29,6 @@ use crate::time::{Instant, Tick};
 use crate::token_bucket::TokenBucket;
 use std::time::Duration;
 
-/// The largest datagram that goes over any path unprobed.
-pub const MAX_DATAGRAM: usize = 1200;
 /// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
 const KEEPALIVE: Duration = Duration::from_secs(1);
 /// An update longer than this is a pause of the program, and silence during it is nobody's fault.
@@ -141,6 +140,8 @@ pub struct Setup {
     pub incoming_rate: Option<u32>,
     /// How the program orders and slows what it sends.
     pub shaping: Shaping,
+    /// The largest datagram this end receives.
+    pub largest_datagram: usize,
 }
 
 /// How a connection ended that this end did not close.
@@ -161,6 +162,8 @@ struct Due {
     accept: bool,
     credit: bool,
     blocked: bool,
+    /// Told once, where it's more than any end receives.
+    limit: bool,
     /// Probes to echo, at most [`ECHOES`].
     echoes: Vec<ProbeBytes>,
     /// A probe timeout passed: this many packets may go even where the window is full, and at least one
@@ -275,9 +278,9 @@ impl Connection {
             outbox: Outbox::new(&setup.shaping),
             outgoing: setup.outgoing_rate.map(OutgoingCap::new),
             incoming: setup.incoming_rate.map(rate_limit::incoming),
-            peer_limit: MAX_DATAGRAM,
+            peer_limit: BASE_DATAGRAM,
             blocked_sent: None,
-            due: Due::default(),
+            due: Due { limit: setup.largest_datagram > BASE_DATAGRAM, ..Due::default() },
             heard_at: now,
             sent_at: now,
             busy_at: Some(now),
@@ -525,7 +528,10 @@ fn settle(
         (SentFrame::Accept, Fate::Lost) => due.accept = true,
         (SentFrame::Credit, Fate::Lost) => due.credit = true,
         (SentFrame::Blocked, Fate::Lost) => due.blocked = true,
+        (SentFrame::Limit, Fate::Lost) => due.limit = true,
         (SentFrame::Ack { .. }, Fate::Lost) => {}
-        (SentFrame::Accept | SentFrame::Credit | SentFrame::Blocked, Fate::Acked) => {}
+        (SentFrame::Accept | SentFrame::Credit, Fate::Acked) => {}
+        (SentFrame::Blocked | SentFrame::Limit, Fate::Acked) => {}
+        (SentFrame::MtuProbe { .. }, _) => {}
     }
 }

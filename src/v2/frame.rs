@@ -7,7 +7,7 @@ use crate::message::Delivery;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-const PADDING: u8 = 0x00;
+pub(super) const PADDING: u8 = 0x00;
 pub(super) const PING: u8 = 0x01;
 pub(super) const ACK: u8 = 0x02;
 pub(super) const ACCEPT: u8 = 0x03;

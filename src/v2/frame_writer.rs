@@ -4,8 +4,8 @@
 
 use super::frame::{
     ACCEPT, ACK, Accept, BLOCKED, CLOSE, CREDIT, DELAY_UNIT, FRAGMENT_UNIT, Fragment, HAS_CHANNEL,
-    HAS_ID, HAS_LENGTH, LIMIT, MAX_ACK_RANGES, PATH_ECHO, PATH_PROBE, PING, RELIABLE, RELIABLE_FRAGMENT,
-    UNORDERED_OR_SEQUENCED, UNRELIABLE, UNRELIABLE_FRAGMENT,
+    HAS_ID, HAS_LENGTH, LIMIT, MAX_ACK_RANGES, PADDING, PATH_ECHO, PATH_PROBE, PING, RELIABLE,
+    RELIABLE_FRAGMENT, UNORDERED_OR_SEQUENCED, UNRELIABLE, UNRELIABLE_FRAGMENT,
 };
 use crate::bytes::{Writer, varint_len};
 use crate::message::Delivery;
@@ -107,6 +107,13 @@ impl<'a> FrameWriter<'a> {
     /// PING.
     pub fn ping(&mut self) -> bool {
         self.simple(1, |writer| writer.u8(PING))
+    }
+
+    /// PADDING, up to the end of the room.
+    pub fn pad(&mut self) {
+        while self.remaining() > 0 {
+            self.simple(1, |writer| writer.u8(PADDING));
+        }
     }
 
     /// ACCEPT.

@@ -5,6 +5,7 @@
 use super::congestion::{AckSummary, Congestion};
 use super::delivery_rate::Departure;
 use super::frame::Ack;
+use super::path_mtu::PathMtu;
 use super::rtt::{LONGEST_DELAY, RttEstimator};
 use super::sent_packets::{PacketState, SentFrame, SentPackets};
 use crate::time::{Instant, Tick};
@@ -46,6 +47,8 @@ pub struct LossDetector {
     pub rtt: RttEstimator,
     /// How much may be on the way.
     pub congestion: Congestion,
+    /// How large a datagram may be.
+    pub mtu: PathMtu,
     largest_acked: Option<u64>,
     /// The first packet that may still be open.
     first_open: u64,
@@ -69,6 +72,7 @@ impl LossDetector {
             sent: SentPackets::default(),
             rtt: RttEstimator::default(),
             congestion: Congestion::default(),
+            mtu: PathMtu::default(),
             largest_acked: None,
             first_open: 0,
             loss_time: None,
@@ -90,6 +94,11 @@ impl LossDetector {
     /// The largest number the peer acknowledged.
     pub fn largest_acked(&self) -> Option<u64> {
         self.largest_acked
+    }
+
+    /// True if so many probes were not answered that large packets may be why.
+    pub fn is_in_the_dark(&self) -> bool {
+        self.probes > 1
     }
 
     /// True if only probes may be sent until the peer acknowledges something.
@@ -181,7 +190,11 @@ impl LossDetector {
                     PacketState::Lost => {}
                 }
                 self.sent.settle(number, PacketState::Acked);
+                self.mtu.on_acked(number, usize::from(packet.size));
                 for frame in self.sent.frames(&packet) {
+                    if let SentFrame::MtuProbe { size } = frame {
+                        self.mtu.on_probe_acked(size);
+                    }
                     settle(number, frame, Fate::Acked);
                 }
             }
@@ -292,7 +305,13 @@ impl LossDetector {
                     self.lost += 1;
                 }
                 self.sent.settle(number, PacketState::Lost);
+                if packet.ack_eliciting {
+                    self.mtu.on_lost(now, number, usize::from(packet.size));
+                }
                 for frame in self.sent.frames(&packet) {
+                    if let SentFrame::MtuProbe { size } = frame {
+                        self.mtu.on_probe_lost(now, size);
+                    }
                     settle(number, frame, Fate::Lost);
                 }
             } else {
@@ -335,6 +354,7 @@ impl LossDetector {
     pub fn on_path_changed(&mut self) {
         self.rtt = RttEstimator::default();
         self.congestion.reset();
+        self.mtu.reset();
     }
 }
 

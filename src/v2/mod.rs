@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod pacer;
 pub mod packet;
 pub mod path;
+pub mod path_mtu;
 pub mod rate_limit;
 pub mod reassembly;
 pub mod receive_credit;

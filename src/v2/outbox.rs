@@ -93,8 +93,6 @@ impl Shaping {
 /// What reliable messages may take of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Nothing: they wait for the window.
-    Never,
     /// The room that unreliable messages leave.
     Last,
     /// As much as unreliable ones of their priority leave.
@@ -259,6 +257,11 @@ impl Outbox {
         is_held.then_some(at)
     }
 
+    /// Bytes of the reliable messages that are not acknowledged yet, [`MESSAGE_COST`] for each counted.
+    pub fn reliable_cost(&self) -> usize {
+        self.reliable
+    }
+
     /// How many unreliable messages were given up before they left whole.
     pub fn dropped_unreliable(&self) -> u64 {
         self.dropped
@@ -312,8 +315,8 @@ impl Outbox {
         // Later channels must not take the credit an earlier one waits for; what they have begun goes on,
         // or the peer could never finish it and grant more.
         let mut may_begin = true;
-        if matches!(turn, Turn::Never | Turn::Last) {
-            if self.fill_unreliable(&order, packet, now) != Fill::Full && turn == Turn::Last {
+        if turn == Turn::Last {
+            if self.fill_unreliable(&order, packet, now) != Fill::Full {
                 self.fill_reliable(&order, packet, now, &mut may_begin);
             }
             return;
@@ -435,7 +438,6 @@ mod tests {
 
     #[test]
     fn the_higher_priority_leaves_first_and_unreliable_first_of_equal_ones() {
-        assert_eq!(packet(&mut full(), Turn::Never).0, [0, 1, 2]);
         assert_eq!(packet(&mut full(), Turn::ByPriority).0, [0, 1, 2, 0, 1, 2]);
         let mut outbox = full();
         outbox.set_channel_priority(2, 7);

@@ -20,6 +20,13 @@ pub enum SentFrame {
     Credit,
     /// BLOCKED.
     Blocked,
+    /// LIMIT.
+    Limit,
+    /// Padding up to a size that the path may or may not take.
+    MtuProbe {
+        /// Bytes of the datagram.
+        size: u16,
+    },
     /// Bytes of a reliable message.
     Message(SentMessage),
 }
@@ -27,7 +34,7 @@ pub enum SentFrame {
 impl SentFrame {
     /// True if the frame is sent again when its packet is lost.
     pub fn is_resendable(&self) -> bool {
-        !matches!(self, SentFrame::Ack { .. })
+        !matches!(self, SentFrame::Ack { .. } | SentFrame::MtuProbe { .. })
     }
 }
 

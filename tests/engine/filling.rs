@@ -16,13 +16,14 @@ const LINK: LinkConfig = LinkConfig {
     rate: 12_500_000,
     queue: 256_000,
     tick: TICK,
+    mtu: 1200,
     by_timer: false,
 };
 
 #[test]
 fn a_transfer_fills_a_link_whatever_radio_loses_and_small_messages_overtake_it() {
     for (loss, least) in [(0.0, 0.90), (0.01, 0.87), (0.05, 0.83)] {
-        let outcome = median_transfer(LinkConfig { loss, ..LINK }, 3);
+        let outcome = median_transfer(LinkConfig { loss, ..LINK }, 5);
         assert!(outcome.share >= least, "{loss}: {}", outcome.share);
         let middle = outcome.delay(0.5);
         assert!(middle <= LINK.round_trip.mul_f64(1.3) + TICK, "{loss}: {middle:?}");
@@ -36,7 +37,7 @@ fn a_transfer_fills_a_link_whatever_radio_loses_and_small_messages_overtake_it()
 fn an_engine_woken_by_its_own_timer_fills_a_link_with_a_small_queue() {
     let link = LinkConfig { queue: 64_000, by_timer: true, ..LINK };
     for (loss, least) in [(0.0, 0.90), (0.01, 0.87), (0.05, 0.83)] {
-        let outcome = median_transfer(LinkConfig { loss, ..link }, 3);
+        let outcome = median_transfer(LinkConfig { loss, ..link }, 5);
         assert!(outcome.share >= least, "{loss}: {}", outcome.share);
     }
 }

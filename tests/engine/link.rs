@@ -3,6 +3,8 @@
 //! between real programs; and an end can be woken by its engine's own timer between its ticks.
 
 use crate::world::{World, WorldClient};
+use cute_net::client::ClientState;
+use cute_net::datagram::LARGEST_DATAGRAM;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::Event;
@@ -26,6 +28,8 @@ pub struct LinkConfig {
     pub queue: u64,
     /// The programs' update interval.
     pub tick: Duration,
+    /// Bytes of the largest datagram that the link takes; larger ones vanish.
+    pub mtu: usize,
     /// True if between its program's updates an engine is woken when its own timer is due.
     pub by_timer: bool,
 }
@@ -50,7 +54,7 @@ type Label = (usize, Instant);
 
 pub struct Link {
     pub world: World,
-    config: LinkConfig,
+    pub config: LinkConfig,
     up: Simulator<Label>,
     down: Simulator<Label>,
     /// What arrived for each client and waits for its next update.
@@ -68,7 +72,18 @@ pub struct Link {
 impl Link {
     /// A server and clients that are connected, and have been for two seconds.
     pub fn connected(config: LinkConfig) -> Link {
-        let mut world = World::connected(config.seed, config.clients);
+        let mut world = World::new(config.seed);
+        world.config.largest_datagram = LARGEST_DATAGRAM;
+        world.restart_server(0);
+        for id in 1..=config.clients {
+            let client = world.add_client();
+            world.clients[client].client.set_largest_datagram(LARGEST_DATAGRAM);
+            let token = world.token(id);
+            world.connect_with(client, &token);
+        }
+        world.run_until(Duration::from_secs(10), |world| {
+            world.clients.iter().all(|client| client.client.state() == ClientState::Connected)
+        });
         world.servers[0].pops = false;
         let network = SimulatorConfig {
             latency: config.round_trip / 2,
@@ -78,10 +93,10 @@ impl Link {
             ..Default::default()
         };
         let start = world.now;
-        // No two programs tick at the same moment: golden-ratio phases.
-        let ticks = (0..=config.clients)
-            .map(|end| start + config.tick.mul_f64((end as f64 * 0.618).fract()) + config.tick)
-            .collect();
+        // No two programs tick at the same moment; which is first, and by how much, depends on the seed.
+        let phase = |end: u64| ((end * (config.seed + 1)) as f64 * 0.618).fract();
+        let ticks =
+            (0..=config.clients).map(|end| start + config.tick.mul_f64(1.0 + phase(end))).collect();
         let mut link = Link {
             world,
             config,
@@ -160,12 +175,14 @@ impl Link {
             let _ = server.handle_datagram(&arrival, &mut bytes);
         }
         server.handle_timeout(false);
-        let mut buffer = [0; 2000];
+        let mut buffer = [0; LARGEST_DATAGRAM];
         while let Some(transmit) = server.poll_transmit(&mut buffer) {
             let to = clients.iter().position(|client| client.address == transmit.path.remote).unwrap();
             self.sent.0 += 1;
             self.sent.1 += transmit.size as u64;
-            self.down.push(now, (to, now), &buffer[..transmit.size]);
+            if transmit.size <= self.config.mtu {
+                self.down.push(now, (to, now), &buffer[..transmit.size]);
+            }
         }
         if is_tick {
             while let Some(event) = server.poll_event() {
@@ -190,9 +207,11 @@ impl Link {
             let _ = client.handle_datagram(&arrival, &mut bytes);
         }
         client.handle_timeout(false);
-        let mut buffer = [0; 2000];
+        let mut buffer = [0; LARGEST_DATAGRAM];
         while let Some(transmit) = client.poll_transmit(&mut buffer) {
-            self.up.push(now, (index, now), &buffer[..transmit.size]);
+            if transmit.size <= self.config.mtu {
+                self.up.push(now, (index, now), &buffer[..transmit.size]);
+            }
         }
         if !is_tick {
             return;

@@ -8,6 +8,7 @@ mod filling;
 mod handshake;
 mod hostile;
 mod link;
+mod mtu;
 mod quiet;
 mod rates;
 mod roaming;

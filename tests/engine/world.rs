@@ -106,6 +106,7 @@ impl World {
             memory: DEFAULT_MEMORY,
             max_outgoing_rate: None,
             max_incoming_rate: None,
+            largest_datagram: 1200,
         };
         let mut world = World {
             now: Instant::ZERO,

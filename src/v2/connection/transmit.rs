@@ -1,9 +1,8 @@
 //! Packets out: what is owed and what waits, in as few datagrams as hold it.
 
-use super::{
-    CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, MAX_DATAGRAM, SKIP_ONE_IN, Scope, Transmit,
-};
+use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, SKIP_ONE_IN, Scope, Transmit};
 use crate::crypto::cipher::TAG_SIZE;
+use crate::datagram::BASE_DATAGRAM;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
 use crate::v2::outbox::{Outbox, Turn};
@@ -18,18 +17,12 @@ const MIN_ROOM: usize = 64;
 /// allows two.
 const PROBE_ROOM: usize = 39;
 
+/// With less to send than this, larger datagrams would save less than a probe costs.
+const WORTH_PROBING: usize = 64 * 1024;
+
 /// Where a cap holds back what the window would not, one packet in this many offers its room to reliable
 /// messages first: unreliable ones alone could always fill it.
 const RELIABLE_SHARE: u64 = 4;
-
-/// Why a packet is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occasion {
-    /// A message, which takes reliable ones along whatever the window says.
-    Message,
-    /// Small frames; reliable messages wait for the window.
-    Control,
-}
 
 impl Connection {
     /// Makes the next packet that is due, in `buffer`; `None` when none is. Call it until then after
@@ -81,10 +74,11 @@ impl Connection {
             return Some(Transmit { path, size });
         }
         let path = self.path.current();
-        let mut limit = MAX_DATAGRAM.min(self.peer_limit);
+        let datagram = if self.loss.is_in_the_dark() { BASE_DATAGRAM } else { self.loss.mtu.datagram() };
+        let mut limit = datagram.min(self.peer_limit);
         if let Some(allowance) = self.path.allowance() {
             let allowance = usize::try_from(allowance).unwrap_or(usize::MAX);
-            if let Some(probe) = self.path.due_probe(now).filter(|_| allowance < MAX_DATAGRAM)
+            if let Some(probe) = self.path.due_probe(now).filter(|_| allowance < BASE_DATAGRAM)
                 && let Some(room) = buffer.get_mut(..allowance.min(PROBE_ROOM))
                 && let Some(size) =
                     self.send_packet(context, room, |_, _, writer, _| writer.path_probe(&probe))
@@ -96,8 +90,14 @@ impl Connection {
             }
             // The probe must be repeatable, or one that is lost leaves the peer unheard.
             limit = limit.min(allowance.saturating_sub(PROBE_ROOM));
+        } else if scope == Scope::Everything
+            && let Some(transmit) = self.transmit_mtu_probe(context, buffer)
+        {
+            return Some(transmit);
         }
-        let occasion = self.occasion(context, scope)?;
+        if !self.is_packet_due(context, scope) {
+            return None;
+        }
         let room = buffer.len().min(limit);
         if room < MIN_ROOM {
             // By the time the address has proven itself, what is unreliable would be stale.
@@ -106,29 +106,53 @@ impl Connection {
         }
         let size =
             self.send_packet(context, buffer.get_mut(..room)?, |connection, context, writer, sent| {
-                connection.write_frames(context, occasion, writer, sent)
-            })?;
+                connection.write_frames(context, writer, sent)
+            });
+        let Some(size) = size else {
+            // What waits is held back by credit or a rate, not by the path.
+            self.loss.congestion.on_app_limited(self.loss.sent.bytes_in_flight());
+            return None;
+        };
         self.path.on_sent(size);
         Some(Transmit { path, size })
     }
 
-    /// Why a packet should leave now, if one should.
-    fn occasion(&mut self, context: &Context, scope: Scope) -> Option<Occasion> {
+    /// Probes whether the path takes larger datagrams, where there is much to send.
+    fn transmit_mtu_probe(&mut self, context: &mut Context, buffer: &mut [u8]) -> Option<Transmit> {
+        if self.outbox.reliable_cost() < WORTH_PROBING || self.loss.is_in_the_dark() {
+            return None;
+        }
+        let now = context.tick.now;
+        let path = self.path.current();
+        let limit = self.peer_limit.min(buffer.len());
+        let size = self.loss.mtu.poll_probe(now, path.remote.ip(), limit)?;
+        self.send_packet(context, buffer.get_mut(..size)?, |connection, _, writer, sent| {
+            writer.ping();
+            writer.pad();
+            sent.push(connection.loss.mtu.on_probe_sent(now, size));
+            // It is acknowledged, but neither its arrival nor its loss says anything of the path's rate.
+            false
+        })?;
+        Some(Transmit { path, size })
+    }
+
+    /// True if a packet should leave now.
+    fn is_packet_due(&mut self, context: &Context, scope: Scope) -> bool {
         if self.loss.is_too_far_ahead() {
             // The peer has acknowledged nothing for very long: only keepalives and probes still go, and
             // what would be stale when it does is not kept.
             self.outbox.drop_unreliable();
-            return (self.due.ping || self.due.probes == PROBE_PACKETS).then_some(Occasion::Message);
+            return self.due.ping || self.due.probes == PROBE_PACKETS;
         }
         let now = context.tick.now;
         if self.outbox.has_unreliable(now) {
-            return Some(Occasion::Message);
+            return true;
         }
         if scope == Scope::Unreliable {
-            return None;
+            return false;
         }
         if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable(now)) {
-            return Some(Occasion::Message);
+            return true;
         }
         if !self.outbox.has_reliable(now) {
             self.loss.congestion.on_app_limited(self.loss.sent.bytes_in_flight());
@@ -137,10 +161,10 @@ impl Connection {
             }
         }
         if self.outbox.has_reliable(now) && self.may_send_reliable(context) {
-            return Some(Occasion::Message);
+            return true;
         }
         let due = &self.due;
-        let control = due.ping
+        due.ping
             || due.accept
             || due.credit
             || due.blocked
@@ -148,14 +172,13 @@ impl Connection {
             || self.inbox.credit.is_grant_due()
             || self.outbox.blocked_at() > self.blocked_sent
             || self.path.due_probe(now).is_some()
-            || self.received.is_ack_due(&context.tick);
-        control.then_some(Occasion::Control)
+            || self.received.is_ack_due(&context.tick)
     }
 
     /// True if a packet may leave for reliable messages alone.
     fn may_send_reliable(&mut self, context: &Context) -> bool {
         self.loss.sent.resendable() < LEAST_IN_FLIGHT
-            || (self.loss.has_window_for(MAX_DATAGRAM)
+            || (self.loss.has_window_for(BASE_DATAGRAM)
                 && (context.tick.stands_still() || self.pacer.ready()))
     }
 
@@ -163,7 +186,6 @@ impl Connection {
     fn write_frames(
         &mut self,
         context: &mut Context,
-        occasion: Occasion,
         writer: &mut FrameWriter<'_>,
         sent: &mut Vec<SentFrame>,
     ) -> bool {
@@ -204,15 +226,19 @@ impl Connection {
             sent.push(SentFrame::Blocked);
         }
         self.due.blocked = false;
+        if self.due.limit && writer.limit(self.setup.largest_datagram as u64) {
+            self.due.limit = false;
+            sent.push(SentFrame::Limit);
+        }
 
         let number = self.loss.sent.next_number();
-        let turn = match occasion {
-            Occasion::Control => Turn::Never,
-            Occasion::Message if !self.may_send_reliable(context) => Turn::Last,
-            Occasion::Message if self.outgoing.is_some() && number.is_multiple_of(RELIABLE_SHARE) => {
-                Turn::BeforeUnreliable
-            }
-            Occasion::Message => Turn::ByPriority,
+        // What leaves anyway takes along what the window holds back.
+        let turn = if !self.may_send_reliable(context) {
+            Turn::Last
+        } else if self.outgoing.is_some() && number.is_multiple_of(RELIABLE_SHARE) {
+            Turn::BeforeUnreliable
+        } else {
+            Turn::ByPriority
         };
         let again = !self.repeats.is_copying(now);
         let mut filling = Filling { writer, number, sent, again, first: true };

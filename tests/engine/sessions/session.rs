@@ -105,6 +105,7 @@ impl Session {
             memory: DEFAULT_MEMORY,
             max_outgoing_rate: cap(&mut draw),
             max_incoming_rate: cap(&mut draw),
+            largest_datagram: 1200,
         };
         let most = |rate: Option<u32>| rate.map_or(u64::MAX, u64::from);
         let mut session = Session {
