@@ -24,8 +24,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// A server that is silent for this long, or three probe timeouts, is asked whether it is still there.
-const SUSPICION: Duration = Duration::from_secs(1);
+const SUSPICION: Duration = Duration::from_millis(1500);
 const SUSPICION_PROBES: u32 = 3;
+/// How often it is asked.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// Where a client stands; the numbers are `cn_client_state_t`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -309,7 +311,7 @@ impl Client {
         if now.since(heard_at) < patience {
             self.suspicion = None;
         } else if self.suspicion.is_none() {
-            self.suspicion = Some(Attempt::new(self.context.generator.bytes(), SUSPICION));
+            self.suspicion = Some(Attempt::new(self.context.generator.bytes(), ASKING));
         }
     }
 

@@ -69,8 +69,9 @@ pub struct Congestion {
     min_rtt: Option<Duration>,
     min_rtt_at: Instant,
     latest_rtt: Duration,
-    /// What of the latest round trip the packets of its own update explain.
-    own_wait: Duration,
+    /// The shortest that a packet of this round, and of the last, waited in a queue: on the air some take
+    /// longer than others, but not all.
+    waits: [Duration; 2],
     /// What ticks and held-back acknowledgements add to a round trip, and the own tick alone.
     slack: Duration,
     tick: Duration,
@@ -86,6 +87,8 @@ pub struct Congestion {
     acked: u64,
     lost: u64,
     lossy_rounds: u32,
+    /// Since when this round has lost too much.
+    lossy_since: Option<Instant>,
     /// The share that is lost, smoothed over rounds.
     loss_percent: u64,
 }
@@ -119,7 +122,7 @@ impl Default for Congestion {
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
             latest_rtt: Duration::ZERO,
-            own_wait: Duration::ZERO,
+            waits: [Duration::ZERO; 2],
             slack: Duration::ZERO,
             tick: Duration::ZERO,
             is_full: false,
@@ -130,6 +133,7 @@ impl Default for Congestion {
             acked: 0,
             lost: 0,
             lossy_rounds: 0,
+            lossy_since: None,
             loss_percent: 0,
         }
     }
@@ -179,11 +183,11 @@ impl Congestion {
         (path + self.slack).max(Duration::from_millis(1))
     }
 
-    /// True if the newest packet acknowledged had waited in a queue. It may have waited for those of its
-    /// own update.
+    /// True if every packet of this round, or else of the last, had to wait in a queue.
     fn is_queueing(&self) -> bool {
-        let waited = self.latest_rtt.saturating_sub(self.min_rtt.unwrap_or_default());
-        waited > self.own_wait + QUEUE_ALLOWANCE
+        let [current, last] = self.waits;
+        let wait = if current == Duration::MAX { last } else { current };
+        wait > QUEUE_ALLOWANCE
     }
 
     /// Notes a packet of `bytes` bytes that must be acknowledged and leaves while `in_flight` are on the
@@ -218,7 +222,11 @@ impl Congestion {
     /// Notes the round trip of a packet, without what the peer held back.
     pub fn on_rtt(&mut self, now: Instant, rtt: Duration, departure: &Departure) {
         self.latest_rtt = rtt;
-        self.own_wait = time_for(departure.ahead, self.rate.max()).min(self.tick);
+        // It waited for those of its own update too.
+        let own = time_for(departure.ahead, self.rate.max()).min(self.tick);
+        let wait = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt) + own);
+        let [current, _] = &mut self.waits;
+        *current = wait.min(*current);
         if self.min_rtt.is_none_or(|min| rtt <= min) {
             self.min_rtt = Some(rtt);
             self.min_rtt_at = now;
@@ -239,9 +247,13 @@ impl Congestion {
             self.rate.note(sample.rate);
         }
         let app_limited = sample.is_some_and(|sample| sample.app_limited);
-        // The first burst can overflow a queue whose path is far from full.
+        // The first burst can overflow a queue whose path is far from full, and what is only late is known
+        // as that after the next ticks.
         if self.acked + self.lost > 2 * INITIAL_WINDOW && self.is_lossy() {
-            self.is_full = true;
+            let since = *self.lossy_since.get_or_insert(ack.now);
+            self.is_full |= ack.now.since(since) >= self.slack;
+        } else {
+            self.lossy_since = None;
         }
         if ack.largest >= self.round_end {
             self.round_end = ack.next_number;
@@ -277,6 +289,8 @@ impl Congestion {
             let evident = lossy || self.is_queueing();
             self.is_full = self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && evident);
         }
+        let [current, last] = &mut self.waits;
+        *last = std::mem::replace(current, Duration::MAX);
         self.rate.end_round();
         self.acked = 0;
         self.lost = 0;

@@ -524,7 +524,9 @@ fn settle(
     match (frame, fate) {
         (SentFrame::Message(message), Fate::Acked) => outbox.on_acked(&message),
         (SentFrame::Message(message), Fate::Lost) => outbox.on_lost(&message),
-        (SentFrame::Ack { largest }, Fate::Acked) => received.on_ack_acked(number, largest),
+        (SentFrame::Ack { smallest, largest }, Fate::Acked) => {
+            received.on_ack_acked(number, smallest..=largest);
+        }
         (SentFrame::Accept, Fate::Lost) => due.accept = true,
         (SentFrame::Credit, Fate::Lost) => due.credit = true,
         (SentFrame::Blocked, Fate::Lost) => due.blocked = true,

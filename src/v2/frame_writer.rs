@@ -179,16 +179,20 @@ impl<'a> FrameWriter<'a> {
         })
     }
 
-    /// ACK of `ranges`, which come newest first and do not touch; as many as fit. False, and nothing
-    /// written, if not even the first does.
-    pub fn ack(&mut self, delay: Duration, ranges: impl Iterator<Item = RangeInclusive<u64>>) -> bool {
+    /// ACK of `ranges`, which come newest first and do not touch; as many as fit. Returns the smallest
+    /// number in it; `None`, and nothing written, if not even the first range fits.
+    pub fn ack(
+        &mut self,
+        delay: Duration,
+        ranges: impl Iterator<Item = RangeInclusive<u64>>,
+    ) -> Option<u64> {
         let delay = (delay.as_micros() / DELAY_UNIT.as_micros()).min(u128::from(u32::MAX)) as u64;
         let mut ranges = ranges.take(MAX_ACK_RANGES).peekable();
-        let Some(newest) = ranges.next() else { return false };
+        let newest = ranges.next()?;
         let first = newest.end() - newest.start();
         let head = 3 + varint_len(delay) + varint_len(first) + 1;
         if self.remaining() < head {
-            return false;
+            return None;
         }
         self.writer.u8(ACK);
         self.writer.u16(*newest.end() as u16);
@@ -211,7 +215,7 @@ impl<'a> FrameWriter<'a> {
         }
         self.writer.patch(count_at, count);
         self.droppable = None;
-        true
+        Some(above)
     }
 
     /// True if a message of `length` bytes with this head still fits.
@@ -323,7 +327,7 @@ mod tests {
         );
         let ack = [0x1_0010..=0x1_0012, 0x1_0008..=0x1_000C, 0..=5];
         assert_eq!(
-            written(100, |w| assert!(w.ack(Duration::from_micros(1700), ack.into_iter()))),
+            written(100, |w| assert!(w.ack(Duration::from_micros(1700), ack.into_iter()).is_some())),
             b"\x02\x12\x00\x03\x02\x02\x02\x04\x80\x01\x00\x01\x05"
         );
     }
@@ -363,15 +367,15 @@ mod tests {
     fn an_ack_writes_as_many_ranges_as_fit_and_never_more_than_32() {
         let ranges = || (0..100u64).rev().map(|n| n * 10..=n * 10 + 3);
         for (size, count) in [(500, 32), (20, 8), (6, 1)] {
-            let bytes = written(size, |w| assert!(w.ack(Duration::ZERO, ranges())));
+            let bytes = written(size, |w| assert!(w.ack(Duration::ZERO, ranges()).is_some()));
             let frames = decoded(&bytes);
             let [Frame::Ack(ack)] = &frames[..] else { panic!("{frames:?}") };
             let largest = ack.largest(990 & !0xFFFF);
             let back: Vec<_> = ack.ranges(largest).map(|range| range.unwrap()).collect();
             assert_eq!(back, ranges().take(count).collect::<Vec<_>>());
         }
-        assert!(written(5, |w| assert!(!w.ack(Duration::ZERO, ranges()))).is_empty());
-        assert!(written(50, |w| assert!(!w.ack(Duration::ZERO, [].into_iter()))).is_empty());
+        assert!(written(5, |w| assert!(w.ack(Duration::ZERO, ranges()).is_none())).is_empty());
+        assert!(written(50, |w| assert!(w.ack(Duration::ZERO, [].into_iter()).is_none())).is_empty());
     }
 
     prop_compose! {

@@ -6,13 +6,12 @@ use super::congestion::{AckSummary, Congestion};
 use super::delivery_rate::Departure;
 use super::frame::Ack;
 use super::path_mtu::PathMtu;
+use super::reordering::Reordering;
 use super::rtt::{LONGEST_DELAY, RttEstimator};
 use super::sent_packets::{PacketState, SentFrame, SentPackets};
 use crate::time::{Instant, Tick};
 use std::time::Duration;
 
-/// Packets acknowledged above one that make it lost (RFC 9002, `kPacketThreshold`).
-const PACKET_THRESHOLD: u64 = 3;
 /// The probe timeout is doubled up to here, never beyond: games rather ask once too often.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// What a peer's acknowledgements are expected to be held back at least.
@@ -49,6 +48,7 @@ pub struct LossDetector {
     pub congestion: Congestion,
     /// How large a datagram may be.
     pub mtu: PathMtu,
+    reordering: Reordering,
     largest_acked: Option<u64>,
     /// The first packet that may still be open.
     first_open: u64,
@@ -73,6 +73,7 @@ impl LossDetector {
             rtt: RttEstimator::default(),
             congestion: Congestion::default(),
             mtu: PathMtu::default(),
+            reordering: Reordering::default(),
             largest_acked: None,
             first_open: 0,
             loss_time: None,
@@ -184,6 +185,9 @@ impl LossDetector {
                         self.arrived += 1;
                         self.lost -= 1;
                         let size = u64::from(packet.size);
+                        let rtt = self.rtt.smoothed();
+                        let late = arrived.since(packet.sent_at).saturating_sub(rtt + ack.delay());
+                        self.reordering.on_late(tick.now, late, rtt);
                         self.congestion.on_late(size);
                         self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
                     }
@@ -288,7 +292,8 @@ impl LossDetector {
 
     fn detect_lost(&mut self, now: Instant, settle: &mut impl FnMut(u64, SentFrame, Fate)) {
         let Some(largest) = self.largest_acked else { return };
-        let loss_delay = self.rtt.loss_delay();
+        let loss_delay = self.rtt.loss_delay() + self.reordering.tolerance(now);
+        let threshold = self.reordering.packet_threshold(now);
         let mut lost_bytes = 0;
         self.loss_time = None;
         let from = self.first_open.max(self.sent.first_number());
@@ -299,7 +304,7 @@ impl LossDetector {
                 continue;
             }
             let lost_at = packet.sent_at + loss_delay;
-            if largest - number >= PACKET_THRESHOLD || lost_at <= now {
+            if largest - number >= threshold || lost_at <= now {
                 if packet.ack_eliciting {
                     lost_bytes += u64::from(packet.size);
                     self.lost += 1;
@@ -354,6 +359,7 @@ impl LossDetector {
     pub fn on_path_changed(&mut self) {
         self.rtt = RttEstimator::default();
         self.congestion.reset();
+        self.reordering = Reordering::default();
         self.mtu.reset();
     }
 }
@@ -418,7 +424,7 @@ mod tests {
         fn ack(&mut self, ranges: &[RangeInclusive<u64>]) -> Result<(), FalseAck> {
             let mut buffer = [0; 200];
             let mut writer = FrameWriter::new(&mut buffer);
-            assert!(writer.ack(ms(0), ranges.iter().cloned()));
+            assert!(writer.ack(ms(0), ranges.iter().cloned()).is_some());
             let length = writer.finish();
             let Some(Ok(Frame::Ack(ack))) = Frames::new(&buffer[..length]).next() else { panic!() };
             let settled = &mut self.settled;

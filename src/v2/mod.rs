@@ -31,6 +31,7 @@ pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;
 pub mod received;
+pub mod reordering;
 pub mod repeats;
 pub mod rtt;
 pub mod send_space;

@@ -17,7 +17,7 @@ pub const MAX_MESSAGE_SIZE: usize = 20 << 20;
 pub const QUEUE_BUDGET: usize = 32 << 20;
 /// Of these, what reliable messages may take: an unreliable one finds room when they fill the queue.
 const RELIABLE_BUDGET: usize = 30 << 20;
-/// Bytes each of the channels 1 to 8 may have queued, counted the same way.
+/// Bytes each of the channels 1 to 8 may have queued, counted the same way; an empty one takes any message.
 const CHANNEL_BUDGET: usize = 4 << 20;
 
 /// Why a message was not taken.
@@ -208,9 +208,8 @@ impl Outbox {
         let Some(slot) = self.channels.get_mut(usize::from(channel)) else {
             return Err(SendError::NoSuchChannel(channel));
         };
-        let is_full =
-            channel > 0 && slot.as_ref().map_or(0, |channel| channel.cost()) + cost > CHANNEL_BUDGET;
-        if is_full {
+        let queued = slot.as_ref().map_or(0, |channel| channel.cost());
+        if channel > 0 && queued > 0 && queued + cost > CHANNEL_BUDGET {
             return Err(SendError::ChannelFull);
         }
         let channel = slot.get_or_insert_with(|| Box::new(SendChannel::new(channel)));

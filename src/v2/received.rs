@@ -6,6 +6,7 @@ use super::frame::MAX_ACK_RANGES;
 use super::frame_writer::FrameWriter;
 use crate::range_set::RangeSet;
 use crate::time::{Instant, Tick};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// With update intervals above this, what is owed leaves in the same update: the next is too late.
@@ -111,18 +112,20 @@ impl ReceivedPackets {
         [strict, lazy].into_iter().flatten().min()
     }
 
-    /// Writes an acknowledgement of everything known; returns the largest number in it.
-    pub fn write_ack(&mut self, now: Instant, writer: &mut FrameWriter<'_>) -> Option<u64> {
+    /// Writes an acknowledgement of what is known, newest first; returns the span of numbers in it.
+    pub fn write_ack(
+        &mut self,
+        now: Instant,
+        writer: &mut FrameWriter<'_>,
+    ) -> Option<RangeInclusive<u64>> {
         let largest = self.largest?;
         let newest_first = self.ranges.iter().rev().map(|range| range.start..=range.end - 1);
-        if !writer.ack(now.since(self.largest_at), newest_first) {
-            return None;
-        }
+        let smallest = writer.ack(now.since(self.largest_at), newest_first)?;
         self.largest_reported = Some(largest);
         self.strict_since = None;
         self.at_once = false;
         self.lazy = 0;
-        Some(largest)
+        Some(smallest..=largest)
     }
 
     /// Notes that a packet of acknowledgements alone is about to leave; true if it should carry a
@@ -137,12 +140,12 @@ impl ReceivedPackets {
         self.alone = 0;
     }
 
-    /// Notes that our packet `number` arrived with its acknowledgement up to `largest`: the peer need
-    /// not be told again. What arrived late since stays until it was told.
-    pub fn on_ack_acked(&mut self, number: u64, largest: u64) {
+    /// Notes that our packet `number` arrived with its acknowledgement of `told`: the peer need not be
+    /// told again. What arrived late since stays until it was told, and so does what it had no room for.
+    pub fn on_ack_acked(&mut self, number: u64, told: RangeInclusive<u64>) {
         if number >= self.late_reported_from {
             // The largest stays: an acknowledgement always names one.
-            self.ranges.remove_below(largest.min(self.largest.unwrap_or(0)));
+            self.ranges.remove(*told.start()..(*told.end()).min(self.largest.unwrap_or(0)));
         }
     }
 }
@@ -235,7 +238,7 @@ mod tests {
     fn what_the_peer_knows_is_not_told_again() {
         let mut received = received([0, 1, 2, 5, 6], Urgency::Strict);
         assert_eq!(acknowledged(&mut received), [0..=2, 5..=6]);
-        received.on_ack_acked(0, 6);
+        received.on_ack_acked(0, 0..=6);
         received.insert(7, Instant::ZERO, Urgency::Strict, 1);
         assert_eq!(acknowledged(&mut received), [6..=7]);
     }
@@ -245,17 +248,28 @@ mod tests {
         let mut received = received([0, 1, 5], Urgency::Strict);
         assert_eq!(acknowledged(&mut received), [0..=1, 5..=5]); // in our packet 0
         received.insert(3, Instant::ZERO, Urgency::Strict, 1);
-        received.on_ack_acked(0, 5); // packet 0 did not hold number 3
+        received.on_ack_acked(0, 0..=5); // packet 0 did not hold number 3
         assert_eq!(acknowledged(&mut received), [0..=1, 3..=3, 5..=5]); // in our packet 1
-        received.on_ack_acked(1, 5);
+        received.on_ack_acked(1, 0..=5);
         assert_eq!(acknowledged(&mut received), [5..=5]);
     }
 
     #[test]
     fn a_peer_that_leaves_gaps_costs_32_ranges_and_no_more() {
         let mut received = received((0..1000).map(|n| n * 2), Urgency::Strict);
+        assert_eq!(received.ranges.len(), MAX_ACK_RANGES);
         let ranges = acknowledged(&mut received);
-        assert_eq!(ranges.len(), 32);
-        assert_eq!(ranges.last(), Some(&(1998..=1998)));
+        assert_eq!((ranges.len(), ranges.last()), (32, Some(&(1998..=1998))));
+    }
+
+    #[test]
+    fn what_one_acknowledgement_had_no_room_for_is_told_by_the_next() {
+        let mut received = received((0..30).map(|n| n * 2), Urgency::Strict);
+        let mut writer = [0; 50];
+        let mut writer = FrameWriter::new(&mut writer);
+        assert_eq!(received.write_ack(Instant::ZERO, &mut writer), Some(14..=58));
+        received.on_ack_acked(0, 14..=58);
+        let second = acknowledged(&mut received);
+        assert_eq!((second.len(), second[0].clone(), second[7].clone()), (8, 0..=0, 58..=58));
     }
 }

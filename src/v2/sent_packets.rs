@@ -9,8 +9,10 @@ use std::ops::Range;
 /// A frame that something is owed for once its packet is acknowledged or lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentFrame {
-    /// Acknowledgements up to this number.
+    /// Acknowledgements.
     Ack {
+        /// The smallest number in it.
+        smallest: u64,
         /// The largest number in it.
         largest: u64,
     },
@@ -225,7 +227,13 @@ mod tests {
     fn only_packets_that_must_be_acknowledged_are_in_flight() {
         let mut sent = SentPackets::default();
         sent.push(Instant::ZERO, 100, true, Departure::default(), &[MESSAGE]);
-        sent.push(Instant::ZERO, 40, false, Departure::default(), &[SentFrame::Ack { largest: 3 }]);
+        sent.push(
+            Instant::ZERO,
+            40,
+            false,
+            Departure::default(),
+            &[SentFrame::Ack { smallest: 1, largest: 3 }],
+        );
         sent.skip(Instant::ZERO);
         sent.push(Instant::ZERO, 60, true, Departure::default(), &[]);
         assert_eq!((sent.next_number(), sent.bytes_in_flight()), (4, 160));

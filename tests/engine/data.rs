@@ -499,3 +499,81 @@ fn channels_that_wait_for_credit_do_not_stop_each_other() {
     world.clients[0].client.send(1, ReliableOrdered, 7, &pattern((3 << 20) - 2000, 1)).unwrap();
     taken(&mut world, 4000 + (3 << 20) - 2000);
 }
+
+/// Eight channels, each with a message larger than a share of the room, and more behind them.
+#[test]
+fn messages_that_together_exceed_the_room_all_finish() {
+    let network = SimulatorConfig { latency: ms(20), loss: 0.02, ..Default::default() };
+    let mut world = World::connected_over(1, 1, network);
+    let mut waiting: Vec<(u8, Vec<u8>)> =
+        (1..=8).map(|channel| (channel, pattern(5 << 20, channel.into()))).collect();
+    waiting.extend([1, 2].map(|number| (0, pattern(20 << 20, number))));
+    let mut came = Vec::new();
+    let end = world.now + secs(120);
+    while came.len() < 10 {
+        assert!(world.now < end, "{} of 10", came.len());
+        let client = &mut world.clients[0].client;
+        waiting.retain(|(channel, bytes)| client.send(*channel, ReliableOrdered, 0, bytes).is_err());
+        world.step();
+        let server = &mut world.servers[0];
+        let channels = std::iter::from_fn(|| server.server.poll_channel_message());
+        came.extend(channels.map(|(_, message)| (message.info().channel, message.payload().to_vec())));
+        came.extend(server.received.drain(..).map(|(_, _, bytes)| (0, bytes)));
+    }
+    came.sort();
+    let expected = |channel: u8, bytes: Vec<u8>| (channel, bytes);
+    let mut all: Vec<_> =
+        (1..=8).map(|channel| expected(channel, pattern(5 << 20, channel.into()))).collect();
+    all.extend([1, 2].map(|number| expected(0, pattern(20 << 20, number))));
+    all.sort();
+    assert!(came == all);
+}
+
+/// The first fragment carries what the others lack, and the room for what comes behind is taken meanwhile.
+#[test]
+fn a_lost_first_fragment_with_more_behind_it_finishes() {
+    let mut world = World::connected(1, 1);
+    world.run(secs(1));
+    let messages = [pattern(3 << 20, 1), pattern(40, 2), pattern(20 << 20, 3), pattern(2000, 4)];
+    for bytes in &messages {
+        world.client_sends(0, ReliableOrdered, bytes);
+    }
+    let mut lost = 0;
+    for _ in 0..30 {
+        // The first datagram of each tick, which is what was lost before.
+        let mut first = true;
+        world.step_losing(|datagram| {
+            let for_server = datagram.to.port() == 5000 && datagram.bytes.len() > 1000;
+            let loses = for_server && std::mem::take(&mut first);
+            lost += u32::from(loses);
+            loses
+        });
+    }
+    assert!(lost > 5);
+    world.run_until(secs(60), |world| world.servers[0].received.len() == 4);
+    assert!(up(&world, true) == messages);
+}
+
+#[test]
+fn a_program_that_does_not_pop_costs_its_peer_no_resends() {
+    let mut world = World::connected(1, 1);
+    world.servers[0].pops = false;
+    // More than the room there is.
+    for number in 0..28 {
+        world.client_sends(0, ReliableOrdered, &pattern(1 << 20, number));
+    }
+    world.run(secs(10));
+    world.recording = Some(Vec::new());
+    for _ in 0..60 {
+        world.client_sends(0, Unreliable, &[7; 20]);
+        world.run(secs(1));
+    }
+    let recording = world.recording.take().unwrap();
+    let from_client = recording.iter().filter(|datagram| datagram.to.port() == 5000);
+    let bytes: usize = from_client.map(|datagram| datagram.bytes.len()).sum();
+    // Keepalives, acknowledgements and the unreliable messages: nothing of the megabytes that wait.
+    assert!(bytes < 60 * 200, "{bytes}");
+    world.servers[0].pops = true;
+    world.run_until(secs(20), |world| up(world, true).len() == 28);
+    assert_eq!(up(&world, false).len(), 60);
+}

@@ -54,3 +54,23 @@ fn two_transfers_share_a_bottleneck_and_keep_its_queue_short() {
         assert!(waits.last().unwrap() < &secs(1));
     }
 }
+
+#[test]
+fn packets_that_overtake_each_other_are_not_taken_for_lost() {
+    let link = LinkConfig { queue: 1_000_000, ..LINK };
+    let steady = median_transfer(link, 3);
+    let shaky = median_transfer(LinkConfig { jitter: ms(5), ..link }, 3);
+    assert!(shaky.share > 0.9 * steady.share, "{} {}", shaky.share, steady.share);
+    assert!(shaky.overhead < steady.overhead + 0.05, "{} {}", shaky.overhead, steady.overhead);
+}
+
+#[test]
+fn a_transfer_is_paced_at_any_rate_of_updates() {
+    for tick in [1, 4, 33, 100].map(ms) {
+        // A tick's worth leaves at once, and must find room.
+        let queue = 256_000 + 12_500 * 3 / 2 * tick.as_millis() as u64;
+        let outcome = median_transfer(LinkConfig { tick, queue, ..LINK }, 1);
+        let least = if tick > TICK { 0.7 } else { 0.83 };
+        assert!(outcome.share > least, "{tick:?}: {}", outcome.share);
+    }
+}

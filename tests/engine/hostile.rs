@@ -138,7 +138,7 @@ fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
         ("ACCEPT from a client", vec![frames(|w| assert!(w.accept(&accept)))]),
         (
             "an ack of what was never sent",
-            vec![frames(|w| assert!(w.ack(Duration::ZERO, [0..=60_000].into_iter())))],
+            vec![frames(|w| assert!(w.ack(Duration::ZERO, [0..=60_000].into_iter()).is_some()))],
         ),
         ("an ack below zero", vec![vec![0x02, 0, 0, 0, 5, 0]]),
         ("a datagram limit of nothing", vec![frames(|w| assert!(w.limit(100)))]),
@@ -199,7 +199,7 @@ fn what_is_only_strange_is_borne() {
         frames(|w| assert!(w.credit(0))),              // and none
         frames(|w| assert!(w.blocked(u64::MAX >> 2))), // waiting for what can't be
         frames(|w| assert!(w.limit(1 << 40))),
-        frames(|w| assert!(w.ack(Duration::from_secs(60), [0..=0].into_iter()))),
+        frames(|w| assert!(w.ack(Duration::from_secs(60), [0..=0].into_iter()).is_some())),
         frames(|w| assert!(w.message(&head(ReliableOrdered, 40_000, None), b"an old sequence"))),
         frames(|w| assert!(w.message(&head(Unreliable, 9, Some((1 << 30, 0))), &[1; 32]))), // too large to keep
     ] {
@@ -226,7 +226,7 @@ fn acknowledging_ahead_is_caught_by_the_numbers_left_out() {
         world.flush_server(0);
         // It claims everything up to the newest it knows of.
         puppet.expected = puppet.expected.max(round);
-        let lie = frames(|w| assert!(w.ack(Duration::ZERO, [0..=round].into_iter())));
+        let lie = frames(|w| assert!(w.ack(Duration::ZERO, [0..=round].into_iter()).is_some()));
         caught = puppet.send(&mut world, &lie);
         if caught.is_some() {
             assert!(round < 1100, "{round}");

@@ -191,9 +191,9 @@ impl Connection {
     ) -> bool {
         let now = context.tick.now;
         if (self.received.wants_ack() || self.received.is_ack_due(&context.tick))
-            && let Some(largest) = self.received.write_ack(now, writer)
+            && let Some(told) = self.received.write_ack(now, writer)
         {
-            sent.push(SentFrame::Ack { largest });
+            sent.push(SentFrame::Ack { smallest: *told.start(), largest: *told.end() });
         }
         let acks_only = writer.written();
 
