@@ -4,14 +4,14 @@
 use crate::time::Instant;
 use std::time::Duration;
 
-const SLOTS: usize = 16;
-const SLOT: Duration = Duration::from_millis(250);
+const SLOTS: usize = 8;
+const SLOT: Duration = Duration::from_millis(500);
 
-/// The sum of what was noted in each of the last four seconds' quarters.
+/// The sum of what was noted in each of the last four seconds' halves.
 #[derive(Clone, Debug, Default)]
 struct Window {
     slots: [u32; SLOTS],
-    /// Which quarter second since the start of the clock the newest slot stands for.
+    /// Which half second since the start of the clock the newest slot stands for.
     newest: u64,
     /// When the first was noted.
     since: Option<Instant>,

@@ -223,7 +223,7 @@ impl Congestion {
     pub fn on_rtt(&mut self, now: Instant, rtt: Duration, departure: &Departure) {
         self.latest_rtt = rtt;
         // It waited for those of its own update too.
-        let own = time_for(departure.ahead, self.rate.max()).min(self.tick);
+        let own = time_for(departure.ahead.into(), self.rate.max()).min(self.tick);
         let wait = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt) + own);
         let [current, _] = &mut self.waits;
         *current = wait.min(*current);

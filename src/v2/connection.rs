@@ -189,7 +189,10 @@ struct Closing {
 pub struct Connection {
     side: Side,
     seal: PacketSeal,
-    setup: Setup,
+    /// Silence after which the peer counts as gone; `None` is never.
+    timeout: Option<Duration>,
+    /// The largest datagram this end receives.
+    largest_datagram: usize,
     /// What the server told the client, or is to tell it.
     accept: Option<Accept>,
     /// True once a packet of the peer opened.
@@ -262,7 +265,8 @@ impl Connection {
         Connection {
             side,
             seal,
-            setup,
+            timeout: setup.timeout,
+            largest_datagram: setup.largest_datagram,
             accept: None,
             confirmed: false,
             path: PathState::new(path),
@@ -487,11 +491,11 @@ impl Connection {
     }
 
     fn silence_ends(&self, context: &Context) -> Option<Instant> {
-        Some(self.heard_at.max(context.silence_starts) + self.setup.timeout?)
+        Some(self.heard_at.max(context.silence_starts) + self.timeout?)
     }
 
     fn keepalive_at(&self) -> Instant {
-        let interval = self.setup.timeout.map_or(KEEPALIVE, |timeout| KEEPALIVE.min(timeout / 4));
+        let interval = self.timeout.map_or(KEEPALIVE, |timeout| KEEPALIVE.min(timeout / 4));
         // The client leads and its keepalive counts for both: the server acknowledges it before its own
         // is due.
         let patience = if self.side == Side::Server { interval / 8 } else { Duration::ZERO };

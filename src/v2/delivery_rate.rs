@@ -10,10 +10,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Departure {
     delivered: u64,
-    delivered_at: Instant,
-    first_sent_at: Instant,
+    /// How long ago the last byte had arrived, and its packet had left: microseconds, an hour at most.
+    delivered_ago: u32,
+    first_sent_ago: u32,
     /// Bytes that left before it in the same update, and so wait before it wherever there is a queue.
-    pub ahead: u64,
+    pub ahead: u32,
     /// True if the program had less to send than might have been on the way.
     app_limited: bool,
 }
@@ -58,7 +59,7 @@ impl DeliveryRate {
             self.last_sent_at = now;
             self.sent_now = 0;
         }
-        let ahead = self.sent_now;
+        let ahead = u32::try_from(self.sent_now).unwrap_or(u32::MAX);
         self.sent_now += bytes;
         if in_flight == 0 {
             self.first_sent_at = now;
@@ -66,8 +67,8 @@ impl DeliveryRate {
         }
         Departure {
             delivered: self.delivered,
-            delivered_at: self.delivered_at,
-            first_sent_at: self.first_sent_at,
+            delivered_ago: micros(now.since(self.delivered_at)),
+            first_sent_ago: micros(now.since(self.first_sent_at)),
             ahead,
             app_limited: self.app_limited_until > 0 && self.app_limited_until >= self.delivered,
         }
@@ -103,8 +104,9 @@ impl DeliveryRate {
         let (sent_at, departure) = self.newest.take()?;
         self.delivered_at = self.delivered_at.max(delivered_at);
         self.first_sent_at = sent_at;
-        let sending = sent_at.since(departure.first_sent_at);
-        let arriving = self.delivered_at.since(departure.delivered_at);
+        let sending = Duration::from_micros(departure.first_sent_ago.into());
+        let delivered_before = sent_at - Duration::from_micros(departure.delivered_ago.into());
+        let arriving = self.delivered_at.since(delivered_before);
         let time = sending.max(arriving);
         if time < min_rtt || time.is_zero() {
             return None;
@@ -112,6 +114,10 @@ impl DeliveryRate {
         let rate = rate_of(self.delivered - departure.delivered, time);
         Some(RateSample { rate, app_limited: departure.app_limited })
     }
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 /// Bytes a second.

@@ -120,8 +120,10 @@ pub struct Outbox {
 
 #[derive(Debug)]
 struct SendChannel {
+    number: u8,
     ordered: SendSpace,
-    unordered: SendSpace,
+    /// Made by the first such message.
+    unordered: Option<Box<SendSpace>>,
     unreliable: UnreliableQueue,
     /// Cost of the reliable messages that are not acknowledged yet.
     reliable: usize,
@@ -130,8 +132,9 @@ struct SendChannel {
 impl SendChannel {
     fn new(channel: u8) -> SendChannel {
         SendChannel {
+            number: channel,
             ordered: SendSpace::new(channel, true),
-            unordered: SendSpace::new(channel, false),
+            unordered: None,
             unreliable: UnreliableQueue::default(),
             reliable: 0,
         }
@@ -141,8 +144,18 @@ impl SendChannel {
         self.reliable + self.unreliable.cost()
     }
 
+    fn spaces(&self) -> impl Iterator<Item = &SendSpace> {
+        std::iter::once(&self.ordered).chain(self.unordered.as_deref())
+    }
+
+    fn spaces_mut(&mut self) -> impl Iterator<Item = &mut SendSpace> {
+        std::iter::once(&mut self.ordered).chain(self.unordered.as_deref_mut())
+    }
+
     fn space(&mut self, ordered: bool) -> &mut SendSpace {
-        if ordered { &mut self.ordered } else { &mut self.unordered }
+        let number = self.number;
+        let unordered = || Box::new(SendSpace::new(number, false));
+        if ordered { &mut self.ordered } else { self.unordered.get_or_insert_with(unordered) }
     }
 }
 
@@ -218,8 +231,8 @@ impl Outbox {
         }
         *(if delivery.is_reliable() { &mut self.reliable } else { &mut self.unreliable }) += cost;
         match delivery {
-            Delivery::ReliableOrdered => channel.ordered.push(id, bytes),
-            Delivery::ReliableUnordered => channel.unordered.push(id, bytes),
+            Delivery::ReliableOrdered => channel.space(true).push(id, bytes),
+            Delivery::ReliableUnordered => channel.space(false).push(id, bytes),
             Delivery::Unreliable => channel.unreliable.push(id, false, bytes),
             Delivery::UnreliableSequenced => channel.unreliable.push(id, true, bytes),
         }
@@ -240,7 +253,7 @@ impl Outbox {
     pub fn has_reliable(&self, now: Instant) -> bool {
         self.channels().any(|(number, channel)| {
             let may_begin = self.rate.lets_begin(number, now);
-            channel.ordered.wants_to_send(may_begin) || channel.unordered.wants_to_send(may_begin)
+            channel.spaces().any(|space| space.wants_to_send(may_begin))
         })
     }
 
@@ -249,9 +262,7 @@ impl Outbox {
         let at = self.rate.held_until(now)?;
         let mut held = self.channels().filter(|(number, _)| !self.rate.lets_begin(*number, now));
         let is_held = held.any(|(_, channel)| {
-            !channel.unreliable.is_empty()
-                || channel.ordered.has_waiting()
-                || channel.unordered.has_waiting()
+            !channel.unreliable.is_empty() || channel.spaces().any(SendSpace::has_waiting)
         });
         is_held.then_some(at)
     }
@@ -356,7 +367,7 @@ impl Outbox {
     ) -> Fill {
         for &number in channels {
             let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
-            for space in [&mut channel.ordered, &mut channel.unordered] {
+            for space in channel.spaces_mut() {
                 let credit = may_begin.then_some(&mut self.credit);
                 if space.fill(packet, credit, &mut self.rate.pace(number, now)) == Fill::Full {
                     return Fill::Full;
@@ -370,8 +381,7 @@ impl Outbox {
     /// Gives room back that is not used.
     pub fn shrink(&mut self) {
         for channel in self.channels.iter_mut().flatten() {
-            channel.ordered.shrink();
-            channel.unordered.shrink();
+            channel.spaces_mut().for_each(SendSpace::shrink);
             channel.unreliable.shrink();
         }
     }

@@ -93,7 +93,8 @@ pub struct SentPacket {
     /// What was known of the path's rate when it left.
     pub departure: Departure,
     frames: u16,
-    first_frame: u64,
+    /// Its place in the list of frames, the lower half of the count.
+    first_frame: u32,
 }
 
 /// The packets sent, from the oldest whose fate still matters.
@@ -153,7 +154,7 @@ impl SentPackets {
             resendable,
             departure,
             frames: frames.len() as u16,
-            first_frame: self.frames_dropped + self.frames.len() as u64,
+            first_frame: (self.frames_dropped + self.frames.len() as u64) as u32,
         });
         self.frames.extend(frames);
     }
@@ -173,7 +174,7 @@ impl SentPackets {
 
     /// The frames of a packet whose record is still kept.
     pub fn frames(&self, packet: &SentPacket) -> impl Iterator<Item = SentFrame> + '_ {
-        let start = packet.first_frame.saturating_sub(self.frames_dropped) as usize;
+        let start = packet.first_frame.wrapping_sub(self.frames_dropped as u32) as usize;
         self.frames.iter().skip(start).take(usize::from(packet.frames)).copied()
     }
 

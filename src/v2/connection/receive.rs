@@ -115,7 +115,7 @@ impl Connection {
                 }
                 if self.accept.is_none() {
                     let seconds = u64::from(accept.connection_timeout);
-                    self.setup.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+                    self.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
                     if accept.incoming_rate > 0 {
                         self.outgoing = Some(OutgoingCap::below(accept.incoming_rate));
                     }

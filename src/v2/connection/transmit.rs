@@ -226,7 +226,7 @@ impl Connection {
             sent.push(SentFrame::Blocked);
         }
         self.due.blocked = false;
-        if self.due.limit && writer.limit(self.setup.largest_datagram as u64) {
+        if self.due.limit && writer.limit(self.largest_datagram as u64) {
             self.due.limit = false;
             sent.push(SentFrame::Limit);
         }
