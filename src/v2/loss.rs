@@ -5,8 +5,8 @@
 use super::congestion::{AckSummary, Congestion};
 use super::delivery_rate::Departure;
 use super::frame::Ack;
-use super::rtt::{LONGEST_DELAY, RttEstimator};
 use super::sent_packets::{PacketState, SentFrame, SentPackets};
+use crate::rtt::{LONGEST_DELAY, RttEstimator};
 use crate::time::{Instant, Tick};
 use std::time::Duration;
 
