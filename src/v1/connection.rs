@@ -404,6 +404,7 @@ impl Connection {
         }
         if scope == Scope::Everything && self.keepalive_at() <= now {
             self.keepalive = false;
+            self.prefaced = false;
             return self.transmit(context, &Packet::Keepalive, buffer);
         }
         None
@@ -423,5 +424,173 @@ impl Connection {
             cap.on_sent(now, size);
         }
         Some(Transmit { path: self.path, size })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packet::{CHALLENGE_DATA_SIZE, Challenge, MAX_SIZE, PacketType};
+    use super::*;
+    use crate::crypto::Key;
+    use crate::ready::{InboxBudget, Source};
+    use crate::sending::Shaping;
+    use crate::token::TokenKeys;
+    use std::net::SocketAddr;
+
+    const ACCEPTED: Accepted = Accepted { client_id: 1, max_clients: 32, connection_timeout: 10 };
+    const SETUP: Setup = Setup {
+        timeout: Some(Duration::from_secs(10)),
+        resend_ceiling: Duration::MAX,
+        inbox: InboxBudget { reliable: 100_000, unreliable: 100_000 },
+        outgoing_rate: None,
+        incoming_rate: None,
+        shaping: Shaping { priorities: [0; crate::sending::CHANNELS], message_rate: None },
+    };
+
+    struct Fixture {
+        context: Context,
+        server: Connection,
+        client: PacketSeal,
+    }
+
+    fn path() -> Path {
+        Path { remote: SocketAddr::from(([10, 0, 0, 2], 5000)), local: None }
+    }
+
+    fn fixture(setup: Setup) -> Fixture {
+        let keys =
+            TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
+        let mut context = Context::new([0; 32]);
+        context.advance(Instant::ZERO);
+        let seal = PacketSeal::new(Side::Server, &keys);
+        let server = Connection::new_server(&context, seal, path(), ACCEPTED, setup);
+        Fixture { context, server, client: PacketSeal::new(Side::Client, &keys) }
+    }
+
+    fn confirmed(setup: Setup) -> Fixture {
+        let mut f = fixture(setup);
+        f.receives(&Packet::Keepalive).unwrap();
+        f
+    }
+
+    impl Fixture {
+        fn at(&mut self, milliseconds: u64) -> Vec<PacketType> {
+            self.context.advance(Instant::ZERO + Duration::from_millis(milliseconds));
+            self.context.end_reading(false);
+            self.server.handle_timeout(&self.context);
+            self.sends(Scope::Everything)
+        }
+
+        /// The types of what leaves, as the client opens them.
+        fn sends(&mut self, scope: Scope) -> Vec<PacketType> {
+            let mut buffer = [0; MAX_SIZE];
+            std::iter::from_fn(|| {
+                let sent = self.server.poll_transmit(&mut self.context, scope, &mut buffer)?;
+                assert_eq!(sent.path, path());
+                Some(self.client.open(&mut buffer[..sent.size]).unwrap().kind())
+            })
+            .collect()
+        }
+
+        fn receives(&mut self, packet: &Packet<'_>) -> Result<(), DropReason> {
+            let mut buffer = [0; MAX_SIZE];
+            let size = self.client.seal(packet, &mut self.context.generator, &mut buffer).unwrap();
+            let arrival = Arrival { path: path(), at: self.context.tick.now };
+            self.server.handle_packet(&mut self.context, &arrival, &mut buffer[..size])
+        }
+    }
+
+    use PacketType::{Accepted as Accept, Disconnect, Keepalive, Payload};
+
+    #[test]
+    fn a_server_says_accepted_until_it_hears_the_client() {
+        let mut f = fixture(SETUP);
+        assert_eq!(f.at(0), [Accept]);
+        assert_eq!(f.at(99), []);
+        assert_eq!(f.at(100), [Accept, Keepalive]);
+        f.server.send(0, Delivery::Unreliable, 0, b"1").unwrap();
+        f.server.send(0, Delivery::Unreliable, 0, b"2").unwrap();
+        assert_eq!(f.sends(Scope::Unreliable), [Accept, Payload, Accept, Payload]);
+        assert_eq!(f.at(200), [Accept, Keepalive]);
+        let data = [0; CHALLENGE_DATA_SIZE];
+        let response = Packet::ChallengeResponse(Challenge { nonce: 0, data: &data });
+        assert_eq!(f.receives(&response), Ok(()));
+        assert!(!f.server.is_confirmed());
+        f.receives(&Packet::Keepalive).unwrap();
+        assert!(f.server.is_confirmed());
+        assert_eq!(f.receives(&response), Err(DropReason::Unexpected));
+        f.server.send(0, Delivery::Unreliable, 0, b"3").unwrap();
+        assert_eq!(f.at(299), [Payload]);
+        assert_eq!(f.at(398), []);
+        assert_eq!(f.server.poll_timeout(&f.context).unwrap(), Instant::from_nanos(399_000_000));
+        assert_eq!(f.at(399), [Keepalive]);
+    }
+
+    #[test]
+    fn ten_disconnects_end_it_and_a_peer_that_missed_them_is_told_again() {
+        let mut f = confirmed(SETUP);
+        f.at(0);
+        f.server.send(0, Delivery::ReliableOrdered, 0, b"last words").unwrap();
+        f.server.close(&f.context, DisconnectReason::KICKED, b"", true);
+        let sent = f.at(10);
+        assert_eq!((sent[0], &sent[1..]), (Payload, &[Disconnect; 10][..]));
+        assert_eq!(f.at(500), []);
+        (0..3).for_each(|_| assert_eq!(f.receives(&Packet::Keepalive), Err(DropReason::Ended)));
+        assert_eq!(f.at(500), [Disconnect]);
+        assert_eq!(f.receives(&Packet::Disconnect), Err(DropReason::Ended));
+        assert_eq!(f.at(501), []);
+        assert!(!f.server.is_over(f.context.tick.now));
+        f.at(1000);
+        assert!(f.server.is_over(f.context.tick.now));
+    }
+
+    #[test]
+    fn a_cap_slows_reliable_messages_and_keeps_the_newest_unreliable_ones() {
+        let mut f = confirmed(Setup { outgoing_rate: Some(20_000), ..SETUP });
+        let mut bytes = 0;
+        let mut buffer = [0; MAX_SIZE];
+        for step in 0..400 {
+            f.context.advance(Instant::ZERO + Duration::from_millis(step * 10));
+            f.server.handle_timeout(&f.context);
+            (0..5).for_each(|_| f.server.send(0, Delivery::Unreliable, 0, &[1; 200]).unwrap());
+            f.server.send(0, Delivery::ReliableOrdered, 0, &[2; 200]).unwrap();
+            while let Some(sent) = f.server.poll_transmit(&mut f.context, Scope::Everything, &mut buffer)
+            {
+                bytes += sent.size;
+            }
+        }
+        assert!((75_000..=84_000).contains(&bytes), "{bytes}");
+        assert!(f.server.dropped_unreliable() > 1500);
+    }
+
+    #[test]
+    fn what_exceeds_the_incoming_rate_is_dropped() {
+        let mut f = confirmed(Setup { incoming_rate: Some(1000), ..SETUP });
+        let results: Vec<_> = (0..400).map(|_| f.receives(&Packet::Keepalive)).collect();
+        let taken = results.iter().filter(|result| result.is_ok()).count();
+        assert!((200..=230).contains(&taken), "{taken}");
+        assert_eq!(results[399], Err(DropReason::RateLimit));
+    }
+
+    #[test]
+    fn an_idle_connection_is_small_and_gives_back_what_messages_took() {
+        assert!(size_of::<Connection>() < 2048, "{}", size_of::<Connection>());
+        let mut f = confirmed(SETUP);
+        for step in 0..100 {
+            f.server.send(0, Delivery::Unreliable, 0, &[1; 3000]).unwrap();
+            f.at(step * 10);
+        }
+        f.at(10_000);
+        assert_eq!(f.server.transport.poll_timeout(&f.context.tick), None);
+        assert_eq!(f.server.busy_at, None);
+        assert!(!f.server.inbox().is_ready(Source::Packets));
+    }
+
+    #[test]
+    fn there_is_one_channel() {
+        let mut f = confirmed(SETUP);
+        let refused = f.server.send(1, Delivery::ReliableOrdered, 0, b"x");
+        assert_eq!(refused, Err(SendError::NoSuchChannel(1)));
+        assert_eq!(f.server.send(0, Delivery::ReliableOrdered, 0, b""), Err(SendError::Empty));
     }
 }

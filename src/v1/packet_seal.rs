@@ -82,8 +82,8 @@ mod tests {
             let mut buffer = [0; MAX_SIZE];
             let size = client.seal(&Packet::Keepalive, &mut generator, &mut buffer).unwrap();
             assert_eq!(buffer[1], sequence);
-            let mut again = buffer;
-            assert_eq!(client.open(&mut buffer.clone()[..size]), Err(DropReason::Forged));
+            let (mut again, mut returned) = (buffer, buffer);
+            assert_eq!(client.open(&mut returned[..size]), Err(DropReason::Forged));
             assert_eq!(server.open(&mut buffer[..size]), Ok(Packet::Keepalive));
             assert_eq!(server.open(&mut again[..size]), Err(DropReason::Replayed));
         }

@@ -171,7 +171,8 @@ impl Transport {
             return None;
         }
         let reliable = scope == Scope::Everything && self.may_send_reliable(tick);
-        let unreliable = !self.unreliable.is_empty() && !(reliable && reliable_first);
+        let waits = reliable && reliable_first;
+        let unreliable = !waits && !self.unreliable.is_empty();
         let (ack, bits) = self.received.take_header();
         let number = self.sent.next_number();
         let header = AckHeader { sequence: number as u16, ack, bits };

@@ -107,7 +107,9 @@ mod tests {
     #[test]
     fn d33_multiples_of_1100_end_in_a_full_fragment() {
         let mut queue = UnreliableQueue::default();
-        [1, 1100, 2200, 1101].map(|size| queue.push(&vec![0; size]));
+        for size in [1, 1100, 2200, 1101] {
+            queue.push(&vec![0; size]);
+        }
         let expected = [
             (0, 1, 0, 1),
             (1, 1, 0, 1100),
