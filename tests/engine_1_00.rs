@@ -190,6 +190,17 @@ fn either_end_can_leave_and_the_other_hears_of_it() {
 }
 
 #[test]
+fn a_client_that_gives_up_says_so_ten_times() {
+    let mut pair = Pair::new(lossy(0), 1);
+    pair.run(SECOND / 20);
+    let before = pair.sent[CLIENT];
+    pair.give_up();
+    pair.run(SECOND);
+    assert_eq!(pair.sent[CLIENT] - before, 10);
+    assert!(!pair.is_connected(SERVER));
+}
+
+#[test]
 fn d40_what_is_queued_leaves_before_the_disconnect() {
     let mut pair = Pair::connected(lossy(0), 1);
     (0..20).for_each(|number| pair.send(CLIENT, ReliableOrdered, &[number]));

@@ -9,6 +9,7 @@ use crate::connection::{Context, Setup};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
+use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::token::{PACKET_SIZE, TokenKeys};
 use std::time::Duration;
@@ -116,8 +117,7 @@ impl Attempt {
         }
     }
 
-    /// The connection, when the server has accepted. To give an attempt up politely, whatever the server thinks
-    /// of it, [close](Connection::close) the connection that this makes of it.
+    /// The connection, when the server has accepted.
     pub fn into_connection(
         self,
         context: &Context,
@@ -126,6 +126,14 @@ impl Attempt {
         setup: Setup,
     ) -> Connection {
         Connection::new_client(context, self.seal, path, accepted, setup)
+    }
+
+    /// Gives the attempt up: what this returns has ten disconnects to send, and nothing else.
+    pub fn into_closing(self, context: &Context, path: Path, setup: Setup) -> Connection {
+        let accepted = Accepted { client_id: 0, max_clients: 0, connection_timeout: 0 };
+        let mut connection = self.into_connection(context, path, accepted, setup);
+        connection.close(context, DisconnectReason::LEFT, b"", false);
+        connection
     }
 }
 

@@ -25,6 +25,10 @@ const MAX_BURST: usize = 64;
 /// When more of them may leave.
 const BURST_INTERVAL: Duration = Duration::from_millis(1);
 
+/// An original acknowledges when it next sends something, whenever that is. After a longer silence than this
+/// its acknowledgements say how long it was silent, and nothing of the round trip.
+const LONGEST_GAP: Duration = Duration::from_millis(250);
+
 /// One end's transport.
 #[derive(Debug)]
 pub struct Transport {
@@ -35,6 +39,8 @@ pub struct Transport {
     inbox: Inbox,
     rtt: RttEstimator,
     ceiling: Duration,
+    /// When the last payload came.
+    heard_at: Option<Instant>,
     /// True if acknowledgements came that losses have not been looked for in.
     unexamined: bool,
     burst: usize,
@@ -52,6 +58,7 @@ impl Transport {
             inbox: Inbox::new(inbox),
             rtt: RttEstimator::default(),
             ceiling,
+            heard_at: None,
             unexamined: false,
             burst: 0,
             burst_at: Instant::ZERO,
@@ -95,7 +102,11 @@ impl Transport {
         };
         let Transport { sent, reliable, .. } = self;
         let report = sent.on_header(&header, at, |fragment| reliable.on_acked(fragment));
-        if let Some(sample) = report.round_trip {
+        let gap = self.heard_at.map_or(Duration::MAX, |heard_at| at.since(heard_at));
+        self.heard_at = Some(at);
+        if let Some(sample) = report.round_trip
+            && (body == Ok(Body::Nothing) || gap <= LONGEST_GAP || sample <= self.rtt.patience())
+        {
             self.rtt.update(sample, Duration::ZERO);
         }
         self.unexamined |= report.arrived > 0;
@@ -335,6 +346,25 @@ mod tests {
         assert_eq!((report.arrived, result), (1, Err(DropReason::Malformed)));
         assert!(one.reliable.is_empty());
         assert_eq!(one.handle_payload(&ack, now, now).1, Err(DropReason::Replayed));
+    }
+
+    #[test]
+    fn d49_an_original_that_was_silent_says_nothing_of_the_round_trip() {
+        let (mut one, mut two) = (transport(), transport());
+        let mut exchange = |sent: u64, answered: u64| {
+            one.send(true, b"message").unwrap();
+            for payload in payloads(&mut one, &tick(sent)) {
+                two.handle_payload(&payload, tick(sent).now, tick(sent).now).1.unwrap();
+            }
+            two.send(false, b"answer").unwrap();
+            let answer = payloads(&mut two, &tick(answered)).remove(0);
+            one.handle_payload(&answer, tick(answered).now, tick(answered).now).1.unwrap();
+            one.rtt.measured().map(|measured| measured.as_millis())
+        };
+        assert_eq!(exchange(0, 5000), None);
+        assert_eq!(exchange(6000, 6050), Some(50));
+        assert_eq!(exchange(7000, 12_000), Some(50));
+        assert!((50..=60).contains(&exchange(12_100, 12_200).unwrap()));
     }
 
     #[test]

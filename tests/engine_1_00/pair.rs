@@ -127,6 +127,17 @@ impl Pair {
         }
     }
 
+    /// Ends the client's attempt.
+    pub fn give_up(&mut self) {
+        let path = Path { remote: address(SERVER), local: None };
+        let attempt = self.attempt.take().unwrap();
+        self.ends_of[CLIENT] = Some(attempt.into_closing(&self.contexts[CLIENT], path, setup()));
+    }
+
+    pub fn is_connected(&self, end: usize) -> bool {
+        self.ends_of[end].is_some()
+    }
+
     pub fn close(&mut self, end: usize) {
         let connection = self.ends_of[end].as_mut().unwrap();
         connection.close(&self.contexts[end], DisconnectReason::LEFT, b"", true);
