@@ -11,7 +11,6 @@ use cute_net::connection::End;
 use cute_net::message::Delivery::{ReliableOrdered, Unreliable};
 use cute_net::reason::DisconnectReason;
 use cute_net::simulator::SimulatorConfig;
-use cute_net::v1::payload::MAX_MESSAGE_SIZE;
 use pair::{CLIENT, Pair, SERVER, pattern};
 use std::time::Duration;
 
@@ -56,10 +55,10 @@ fn both_ways(percent: u32, seed: u64, messages: &[Vec<u8>], longest: Duration) {
 fn reliable_messages_arrive_once_in_order_and_whole_whatever_the_network_loses() {
     let sizes = [1, 17, 1099, 1100, 1101, 2200, 3300, 11_000, 300_000, 5, 1100];
     let messages: Vec<_> = (0u64..).zip(sizes).map(|(number, size)| pattern(size, number)).collect();
-    for (percent, longest) in [(0, 4), (5, 8), (25, 20), (50, 60)] {
-        for seed in 1..=3 {
-            both_ways(percent, seed, &messages, SECOND * longest);
-        }
+    for (percent, seed, longest) in
+        [(0, 1, 4), (5, 1, 8), (5, 2, 8), (25, 1, 20), (25, 2, 20), (50, 1, 60), (50, 2, 60)]
+    {
+        both_ways(percent, seed, &messages, SECOND * longest);
     }
 }
 
@@ -151,15 +150,6 @@ fn loss_and_round_trip_are_measured() {
     }
     let mean = losses.iter().sum::<f64>() / losses.len() as f64;
     assert!((0.09..0.11).contains(&mean), "{mean}: {losses:?}");
-}
-
-#[test]
-fn the_largest_message_arrives_at_a_client() {
-    let mut pair = Pair::connected(lossy(0), 1);
-    let message = pattern(MAX_MESSAGE_SIZE, 5);
-    pair.send(SERVER, ReliableOrdered, &message);
-    pair.run_until(SECOND * 60, |pair| !pair.received[CLIENT].is_empty());
-    assert!(pair.received[CLIENT][0].1 == message);
 }
 
 #[test]

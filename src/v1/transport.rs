@@ -276,7 +276,7 @@ mod tests {
 
     fn tick(milliseconds: u64) -> Tick {
         let mut tick = Tick::default();
-        tick.advance(Instant::ZERO);
+        tick.advance(Instant::ZERO + Duration::from_millis(milliseconds.saturating_sub(15)));
         tick.advance(Instant::ZERO + Duration::from_millis(milliseconds + 1));
         tick
     }
@@ -365,6 +365,37 @@ mod tests {
         assert_eq!(exchange(6000, 6050), Some(50));
         assert_eq!(exchange(7000, 12_000), Some(50));
         assert!((50..=60).contains(&exchange(12_100, 12_200).unwrap()));
+    }
+
+    #[test]
+    fn the_largest_message_arrives_whatever_else_is_on_its_way() {
+        let budget = InboxBudget::DEFAULT;
+        let (mut one, mut two) = (transport(), Transport::new(Duration::MAX, budget));
+        let message: Vec<u8> = (0..MAX_MESSAGE_SIZE).map(|at| (at / 7) as u8).collect();
+        one.send(true, &message).unwrap();
+        one.send(true, &message[..9_000_000]).unwrap();
+        let (mut arrived, mut sent) = (Vec::new(), 0);
+        for step in 0.. {
+            assert!(step < 2000);
+            let tick = tick(step * 16);
+            one.handle_timeout(&tick);
+            for payload in payloads(&mut one, &tick) {
+                // One in two hundred is lost.
+                sent += 1;
+                if sent % 200 != 7 {
+                    two.handle_payload(&payload, tick.now, tick.now).1.unwrap();
+                    assert!(two.inbox.held() < 26 << 20);
+                }
+            }
+            for payload in payloads(&mut two, &tick) {
+                one.handle_payload(&payload, tick.now, tick.now).1.unwrap();
+            }
+            arrived.extend(std::iter::from_fn(|| two.inbox().pop(Source::Packets)));
+            if arrived.len() == 2 {
+                break;
+            }
+        }
+        assert!(arrived[0].payload() == message && arrived[1].payload() == &message[..9_000_000]);
     }
 
     #[test]
