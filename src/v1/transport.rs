@@ -398,6 +398,37 @@ mod tests {
         assert!(arrived[0].payload() == message && arrived[1].payload() == &message[..9_000_000]);
     }
 
+    /// An original's acknowledgements ride on what it sends, and name 32 packets.
+    #[test]
+    fn d47_bulk_to_an_original_is_as_fast_as_its_acknowledgements_allow() {
+        let mut one = transport();
+        one.send(true, &vec![1; 2000 * 1100]).unwrap();
+        let mut original = ReceivedPackets::default();
+        let (mut fragments, mut step) = (0, 0);
+        while !one.reliable.is_empty() {
+            step += 1;
+            let tick = tick(step * 16);
+            one.handle_timeout(&tick);
+            for payload in payloads(&mut one, &tick) {
+                let number = original.number(payload::decode(&payload).unwrap().0.sequence).unwrap();
+                original.insert(number, Wants::Nothing, tick.now);
+                fragments += 1;
+            }
+            let (ack, bits) = original.take_header();
+            let fragment =
+                Fragment { reliable: false, message: step as u16, count: 1, index: 0, bytes: b"state" };
+            let mut buffer = [0; 100];
+            let mut writer = Writer::new(&mut buffer);
+            let header = AckHeader { sequence: step as u16, ack, bits };
+            payload::encode(&header, &Body::Fragment(fragment), &mut writer);
+            let size = writer.finish().unwrap();
+            let at = tick.now + Duration::from_millis(15);
+            one.handle_payload(&buffer[..size], at, at).1.unwrap();
+        }
+        assert!(step < 130, "{step}");
+        assert!(fragments < 2000 * 3 / 2, "{fragments}");
+    }
+
     #[test]
     fn d46_messages_are_no_larger_than_can_be_delivered() {
         let mut transport = transport();
