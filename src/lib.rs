@@ -40,7 +40,9 @@
 //!   [`token_bucket`]: rates.
 //! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
 //!   each connects once. [`replay`]: that each packet counts once.
-//! - [`message`], [`reason`], [`drop_reason`], [`statistics`]: what programs get to see.
+//! - [`message`], [`ready`], [`sending`], [`reason`], [`drop_reason`], [`statistics`]: what programs get
+//!   to see.
+//! - [`connection`], [`rtt`], [`rate_limit`]: what connections of both protocols have in common.
 //! - [`snapshot`]: game state, compressed against what the receiver has.
 //! - [`v1`], [`v2`]: the protocols, a file for each concept; neither knows the other.
 //! - [`client`], [`server`]: the engines. [`simulator`]: a bad network in front of them.
@@ -50,6 +52,7 @@
 
 pub mod bytes;
 pub mod client;
+pub mod connection;
 pub mod crypto;
 pub mod datagram;
 pub mod drop_reason;
@@ -60,8 +63,12 @@ pub mod keyed_map;
 pub mod log;
 pub mod message;
 pub mod range_set;
+pub mod rate_limit;
+pub mod ready;
 pub mod reason;
 pub mod replay;
+pub mod rtt;
+pub mod sending;
 pub mod server;
 pub mod simulator;
 pub mod slot_set;

@@ -3,12 +3,12 @@
 
 use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server};
 use crate::drop_reason::DropReason;
+use crate::rate_limit::LEAST_RATE;
 use crate::reason::DisconnectReason;
 use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::connection::{Arrival, Connection};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{DenyReason, Request, Response};
-use crate::v2::rate_limit::LEAST_RATE;
 use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.

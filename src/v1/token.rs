@@ -158,15 +158,26 @@ impl<'a> TokenPacket<'a> {
     /// section.
     #[must_use]
     pub fn open(&self, key: &TokenKey) -> Option<TokenSecret> {
+        self.decrypt(key).filter(|_| self.is_signed(key))
+    }
+
+    /// Opens the secret section alone: `key` made it, and perhaps not the rest of the packet.
+    #[must_use]
+    pub fn decrypt(&self, key: &TokenKey) -> Option<TokenSecret> {
         let mut sealed = [0; SECRET_SIZE];
         Writer::new(&mut sealed).bytes(self.sealed);
         let secret = key
             .secretbox
             .open(0, &mut sealed)
-            .filter(|_| key.signing.verifying_key().verify(&CONTEXT, self.signed, self.signature))
             .and_then(|plain| read_secret(&mut Reader::new(plain)).ok());
         sealed.zeroize();
         secret
+    }
+
+    /// True if `key` signed the packet.
+    #[must_use]
+    pub fn is_signed(&self, key: &TokenKey) -> bool {
+        key.signing.verifying_key().verify(&CONTEXT, self.signed, self.signature)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::bytes::{Malformed, Reader};
 use crate::message::Delivery;
+pub use crate::sending::CHANNELS;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -29,8 +30,6 @@ pub(super) const HAS_CHANNEL: u8 = 2;
 pub(super) const HAS_ID: u8 = 4;
 pub(super) const UNORDERED_OR_SEQUENCED: u8 = 8;
 
-/// Wire channel 0 and message channels 0 to 7.
-pub const CHANNELS: usize = 9;
 /// Ranges of one ACK, the first counted.
 pub const MAX_ACK_RANGES: usize = 32;
 /// Fragments start at multiples of this many bytes, and are multiples of it except at the end.

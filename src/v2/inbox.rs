@@ -7,31 +7,9 @@ use super::receive_credit::ReceiveCredit;
 use super::receive_space::{ReceiveSpace, Violation};
 use super::unreliable_assemblies::UnreliableAssemblies;
 use crate::message::{Delivery, Message, MessageInfo};
+pub use crate::ready::{InboxBudget, Ready, Source};
 use crate::time::Instant;
 use std::collections::VecDeque;
-
-/// Memory for what arrives over one connection: 24 MiB of it reliable, enough for the largest message.
-#[derive(Clone, Copy, Debug)]
-pub struct InboxBudget {
-    /// Bytes of reliable messages begun and not taken by the program.
-    pub reliable: u64,
-    /// Bytes of unreliable messages, whole or not, that the program has not taken.
-    pub unreliable: usize,
-}
-
-impl InboxBudget {
-    /// Three quarters and one quarter of 32 MiB.
-    pub const DEFAULT: InboxBudget = InboxBudget { reliable: 24 << 20, unreliable: 8 << 20 };
-}
-
-/// Which messages to take: programs pop packets and channel messages by different calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Wire channel 0: what `cn_*_send` sent.
-    Packets,
-    /// Wire channels 1 to 8.
-    Channels,
-}
 
 /// Where in the packets a message came: sequenced messages are compared by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,30 +18,6 @@ pub struct Place {
     pub packet: u64,
     /// The place among the packet's frames.
     pub frame: u16,
-}
-
-/// Messages that can be taken.
-#[derive(Debug, Default)]
-pub struct Ready {
-    reliable: VecDeque<Message>,
-    unreliable: VecDeque<Message>,
-}
-
-impl Ready {
-    /// The next message, reliable ones first.
-    pub fn pop(&mut self) -> Option<Message> {
-        self.reliable.pop_front().or_else(|| self.unreliable.pop_front())
-    }
-
-    /// What the messages cost together.
-    pub fn cost(&self) -> usize {
-        self.reliable.iter().chain(&self.unreliable).map(Message::cost).sum()
-    }
-
-    /// True if nothing is ready.
-    pub fn is_empty(&self) -> bool {
-        self.reliable.is_empty() && self.unreliable.is_empty()
-    }
 }
 
 /// The messages on their way in.

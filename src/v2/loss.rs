@@ -7,8 +7,8 @@ use super::delivery_rate::Departure;
 use super::frame::Ack;
 use super::path_mtu::PathMtu;
 use super::reordering::Reordering;
-use super::rtt::{LONGEST_DELAY, RttEstimator};
 use super::sent_packets::{PacketState, SentFrame, SentPackets};
+use crate::rtt::{LONGEST_DELAY, RttEstimator};
 use crate::time::{Instant, Tick};
 use std::time::Duration;
 

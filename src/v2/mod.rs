@@ -3,10 +3,10 @@
 //! - Letting in: [`token`], [`keys`], [`cookie`], [`handshake`]; [`attempt`] is the client's side of it,
 //!   [`admission`] the server's.
 //! - Packets: [`packet`], [`frame`] (reading), [`frame_writer`].
-//! - Knowing what arrived: [`received`], [`sent_packets`], [`loss`], [`rtt`], [`congestion`].
+//! - Knowing what arrived: [`received`], [`sent_packets`], [`loss`], [`congestion`].
 //! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`], [`message_rate`]. Messages in:
 //!   [`inbox`], [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
-//! - [`path`]: a client that moves. [`rate_limit`]: how much it may send. [`connection`] holds all of this together.
+//! - [`path`]: a client that moves. [`connection`] holds all of this together.
 
 pub mod admission;
 pub mod attempt;
@@ -26,14 +26,12 @@ pub mod pacer;
 pub mod packet;
 pub mod path;
 pub mod path_mtu;
-pub mod rate_limit;
 pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;
 pub mod received;
 pub mod reordering;
 pub mod repeats;
-pub mod rtt;
 pub mod send_space;
 pub mod sent_packets;
 pub mod token;

@@ -1,94 +1,15 @@
 //! Everything a program has asked to send and the network has not finished with: the channels, their
 //! order, the budget they share and the credit of the peer.
 
-use super::frame::CHANNELS;
 use super::message_rate::MessageRate;
 use super::send_space::{Fill, Filling, SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST};
+use crate::sending::{CHANNEL_BUDGET, CHANNELS, QUEUE_BUDGET, RELIABLE_BUDGET};
+pub use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping};
 use crate::time::Instant;
 use std::cmp::Reverse;
-use std::fmt;
-
-/// The largest message (`CN_TRANSPORT_MAX_SIZE_SINGLE_SEND` of the original).
-pub const MAX_MESSAGE_SIZE: usize = 20 << 20;
-/// Bytes one connection may have queued, [`MESSAGE_COST`] for each message counted.
-pub const QUEUE_BUDGET: usize = 32 << 20;
-/// Of these, what reliable messages may take: an unreliable one finds room when they fill the queue.
-const RELIABLE_BUDGET: usize = 30 << 20;
-/// Bytes each of the channels 1 to 8 may have queued, counted the same way; an empty one takes any message.
-const CHANNEL_BUDGET: usize = 4 << 20;
-
-/// Why a message was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendError {
-    /// It has no bytes.
-    Empty,
-    /// There is no such channel.
-    NoSuchChannel(u8),
-    /// It is larger than [`MAX_MESSAGE_SIZE`].
-    TooLarge(usize),
-    /// The queue holds all it may.
-    QueueFull,
-    /// The channel holds all it may, or would with this message.
-    ChannelFull,
-    /// The connection is not up.
-    NotConnected,
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SendError::Empty => f.write_str("A message needs at least one byte."),
-            SendError::NoSuchChannel(channel) => {
-                write!(f, "Wire channels are 0 to {}, not {channel}.", CHANNELS - 1)
-            }
-            SendError::TooLarge(size) => {
-                write!(
-                    f,
-                    "The message has {size} bytes; one message has at most {MAX_MESSAGE_SIZE} (20 MiB)."
-                )
-            }
-            SendError::QueueFull => {
-                let mebibytes = RELIABLE_BUDGET >> 20;
-                write!(
-                    f,
-                    "{mebibytes} MiB wait for the peer already: send less, or wait until it took some."
-                )
-            }
-            SendError::ChannelFull => {
-                let mebibytes = CHANNEL_BUDGET >> 20;
-                write!(
-                    f,
-                    "More than {mebibytes} MiB would wait on this channel: send less, or wait until the \
-                     peer took some."
-                )
-            }
-            SendError::NotConnected => f.write_str("There is no connection."),
-        }
-    }
-}
-
-impl std::error::Error for SendError {}
-
-/// How a program orders and slows what it sends.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Shaping {
-    /// Priorities of the wire channels; the higher leaves first, of equal ones the lower channel.
-    pub priorities: [i32; CHANNELS],
-    /// Bytes of messages that may begin in a second on channels 1 to 8; `None` is any number.
-    pub message_rate: Option<u32>,
-}
-
-impl Shaping {
-    /// Sets the priority of a wire channel, 0 to 8.
-    pub fn set_priority(&mut self, channel: u8, priority: i32) {
-        if let Some(known) = self.priorities.get_mut(usize::from(channel)) {
-            *known = priority;
-        }
-    }
-}
 
 /// What reliable messages may take of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

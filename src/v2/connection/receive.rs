@@ -3,12 +3,12 @@
 
 use super::{Arrival, Connection, Context, ECHOES, End, settle};
 use crate::drop_reason::DropReason;
+use crate::rate_limit::OutgoingCap;
 use crate::reason::DisconnectReason;
 use crate::v2::frame::{Frame, Frames};
 use crate::v2::inbox::Place;
 use crate::v2::packet::Side;
 use crate::v2::path::PathChange;
-use crate::v2::rate_limit::OutgoingCap;
 use crate::v2::receive_space::Violation;
 use crate::v2::received::Urgency;
 

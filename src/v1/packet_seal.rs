@@ -1,0 +1,91 @@
+//! Sealing and opening the packets of one end: no sequence is used twice under a key, each packet that came
+//! counts once (in the original `cn_protocol_replay_buffer_t`).
+
+use super::packet::{Packet, SealedPacket, Side};
+use super::secretbox::Secretbox;
+use crate::crypto::random::Generator;
+use crate::drop_reason::DropReason;
+use crate::replay::ReplayWindow;
+use crate::token::TokenKeys;
+
+/// The keys of one end, and where it stands in the sequences of both directions.
+pub struct PacketSeal {
+    side: Side,
+    sending: Secretbox,
+    receiving: Secretbox,
+    next: u64,
+    replay: ReplayWindow,
+}
+
+impl PacketSeal {
+    /// Starts with the first packet of both directions.
+    pub fn new(side: Side, keys: &TokenKeys) -> PacketSeal {
+        let up = Secretbox::new(&keys.client_to_server);
+        let down = Secretbox::new(&keys.server_to_client);
+        let (sending, receiving) = match side {
+            Side::Client => (up, down),
+            Side::Server => (down, up),
+        };
+        PacketSeal { side, sending, receiving, next: 0, replay: ReplayWindow::default() }
+    }
+
+    /// Which end this is.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Writes the next packet to the front of `buffer` and returns its length.
+    pub fn seal(
+        &mut self,
+        packet: &Packet<'_>,
+        generator: &mut Generator,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        let size = packet.seal(&self.sending, self.next, &generator.bytes(), buffer)?;
+        self.next += 1;
+        Some(size)
+    }
+
+    /// Opens a packet that came for the first time.
+    pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
+        let sealed = SealedPacket::read(self.side, datagram)?;
+        let sequence = sealed.sequence;
+        if !self.replay.is_fresh(sequence) {
+            return Err(DropReason::Replayed);
+        }
+        let packet = sealed.open(&self.receiving)?;
+        self.replay.insert(sequence);
+        Ok(packet)
+    }
+}
+
+impl std::fmt::Debug for PacketSeal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PacketSeal").field("side", &self.side).field("next", &self.next).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packet::MAX_SIZE;
+    use super::*;
+    use crate::crypto::Key;
+
+    #[test]
+    fn each_packet_opens_once_at_the_other_end_alone() {
+        let keys =
+            TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
+        let mut client = PacketSeal::new(Side::Client, &keys);
+        let mut server = PacketSeal::new(Side::Server, &keys);
+        let mut generator = Generator::new([0; 32]);
+        for sequence in 0..3u8 {
+            let mut buffer = [0; MAX_SIZE];
+            let size = client.seal(&Packet::Keepalive, &mut generator, &mut buffer).unwrap();
+            assert_eq!(buffer[1], sequence);
+            let (mut again, mut returned) = (buffer, buffer);
+            assert_eq!(client.open(&mut returned[..size]), Err(DropReason::Forged));
+            assert_eq!(server.open(&mut buffer[..size]), Ok(Packet::Keepalive));
+            assert_eq!(server.open(&mut again[..size]), Err(DropReason::Replayed));
+        }
+    }
+}

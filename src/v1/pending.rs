@@ -1,0 +1,338 @@
+//! Handshakes that a server has begun: clients that showed a valid token and owe an echo of a challenge. Their
+//! number is bounded (D20), each ends by itself, and nothing is sent but one challenge, a third of its size, for
+//! each token packet that comes (D21). The echo proves that the client receives at its address (D22).
+
+use super::hash::Hasher;
+use super::packet::{CHALLENGE_DATA_SIZE, Challenge, Packet, Side};
+use super::packet_seal::PacketSeal;
+use super::secretbox::CONTEXT;
+use super::token::{TokenId, TokenSecret};
+use crate::connection::Transmit;
+use crate::crypto::random::Generator;
+use crate::drop_reason::DropReason;
+use crate::endpoint::Path;
+use crate::keyed_map::{KeyedHash, KeyedMap};
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// The longest a handshake waits for its response.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Handshakes with one token; a further one takes the place of the first.
+const MOST_OF_ONE_TOKEN: usize = 4;
+/// Handshakes for each client that fits, and besides those.
+const PER_CLIENT: usize = 2;
+const SPARE: usize = 64;
+/// Those that took too long are looked for at most this often.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A handshake that waits for a response.
+pub struct Handshake {
+    /// Where the client is.
+    pub path: Path,
+    /// The token that it showed.
+    pub token: TokenId,
+    /// When that expires, in unix seconds.
+    pub expiration: u64,
+    /// What is in it for servers.
+    pub secret: TokenSecret,
+    /// The time a client has for each part of the handshake, by its token.
+    pub timeout: Duration,
+    /// The packets of its keys; a [connection](super::connection::Connection) goes on with it.
+    pub seal: PacketSeal,
+    until: Instant,
+    /// Makes the challenges of this handshake those of no other.
+    salt: [u8; 32],
+    /// True while it is in the list of those to be challenged.
+    is_due: bool,
+}
+
+/// The handshakes of a server, by address.
+pub struct PendingTable {
+    handshakes: KeyedMap<SocketAddr, Handshake>,
+    /// When the first of them may have taken too long.
+    sweep_at: Instant,
+    due: VecDeque<SocketAddr>,
+    capacity: usize,
+    /// Numbers the challenges.
+    nonce: u64,
+}
+
+impl PendingTable {
+    /// Room for the handshakes of a server of `max_clients`.
+    pub fn new(max_clients: usize, generator: &mut Generator) -> PendingTable {
+        PendingTable {
+            handshakes: KeyedMap::with_hasher(KeyedHash::new(generator)),
+            sweep_at: Instant::ZERO,
+            due: VecDeque::new(),
+            capacity: PER_CLIENT * max_clients + SPARE,
+            nonce: 0,
+        }
+    }
+
+    /// How many handshakes there are.
+    pub fn len(&self) -> usize {
+        self.handshakes.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.handshakes.is_empty()
+    }
+
+    /// The handshake with a client.
+    pub fn get(&self, remote: SocketAddr) -> Option<&Handshake> {
+        self.handshakes.get(&remote)
+    }
+
+    /// True if no further handshake can begin.
+    pub fn is_full(&self) -> bool {
+        self.handshakes.len() >= self.capacity
+    }
+
+    /// Notes another token packet of a handshake there is: it earns another challenge. Another token at its
+    /// address changes nothing.
+    pub fn repeat(&mut self, remote: SocketAddr, token: &TokenId) -> Result<(), DropReason> {
+        let handshake = self.handshakes.get_mut(&remote).filter(|handshake| handshake.token == *token);
+        let handshake = handshake.ok_or(DropReason::Unexpected)?;
+        if !std::mem::replace(&mut handshake.is_due, true) {
+            self.due.push_back(remote);
+        }
+        Ok(())
+    }
+
+    /// Begins a handshake at an address that has none.
+    pub fn begin(
+        &mut self,
+        now: Instant,
+        path: Path,
+        token: TokenId,
+        (expiration, timeout): (u64, Duration),
+        secret: TokenSecret,
+        generator: &mut Generator,
+    ) -> Result<(), DropReason> {
+        let same = self.handshakes.values().filter(|handshake| handshake.token == token);
+        let oldest = same.clone().min_by_key(|handshake| handshake.until).map(|first| first.path.remote);
+        if same.count() >= MOST_OF_ONE_TOKEN
+            && let Some(oldest) = oldest
+        {
+            self.handshakes.remove(&oldest);
+        }
+        if self.is_full() {
+            return Err(DropReason::Full);
+        }
+        if self.is_empty() {
+            self.sweep_at = now + LONGEST;
+        }
+        let until = now + timeout.min(LONGEST);
+        let seal = PacketSeal::new(Side::Server, &secret.keys);
+        let salt = generator.bytes();
+        let handshake =
+            Handshake { path, token, expiration, secret, timeout, seal, until, salt, is_due: true };
+        self.handshakes.insert(path.remote, handshake);
+        self.sweep_at = self.sweep_at.min(until);
+        self.due.push_back(path.remote);
+        Ok(())
+    }
+
+    /// Takes in a challenge response; the handshake it fulfils can be [taken](Self::take).
+    pub fn handle_response(
+        &mut self,
+        remote: SocketAddr,
+        unix: u64,
+        packet: &mut [u8],
+    ) -> Result<&mut Handshake, DropReason> {
+        let handshake = self.handshakes.get_mut(&remote).ok_or(DropReason::UnknownAddress)?;
+        if handshake.expiration <= unix {
+            return Err(DropReason::Expired);
+        }
+        let Packet::ChallengeResponse(response) = handshake.seal.open(packet)? else {
+            return Err(DropReason::Unexpected);
+        };
+        let expected = challenge_data(&handshake.salt, response.nonce);
+        if !bool::from(expected.ct_eq(response.data)) {
+            return Err(DropReason::Cookie);
+        }
+        Ok(handshake)
+    }
+
+    /// Ends a handshake that was fulfilled.
+    pub fn take(&mut self, remote: SocketAddr) -> Option<Handshake> {
+        self.handshakes.remove(&remote)
+    }
+
+    /// Gives up what took too long.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.handshakes.is_empty() || self.sweep_at > now {
+            return;
+        }
+        self.handshakes.retain(|_, handshake| handshake.until > now);
+        // However their times differ, looking at all of them is paid for.
+        let next = self.handshakes.values().map(|handshake| handshake.until).min();
+        self.sweep_at = next.unwrap_or(now).max(now + SWEEP_INTERVAL);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        (!self.handshakes.is_empty()).then_some(self.sweep_at)
+    }
+
+    /// Writes the next challenge that is due.
+    pub fn poll_transmit(&mut self, generator: &mut Generator, buffer: &mut [u8]) -> Option<Transmit> {
+        while let Some(remote) = self.due.pop_front() {
+            let Some(handshake) = self.handshakes.get_mut(&remote) else { continue };
+            if !std::mem::replace(&mut handshake.is_due, false) {
+                continue;
+            }
+            let nonce = self.nonce;
+            self.nonce += 1;
+            let data = challenge_data(&handshake.salt, nonce);
+            let request = Packet::ChallengeRequest(Challenge { nonce, data: &data });
+            let size = handshake.seal.seal(&request, generator, buffer)?;
+            return Some(Transmit { path: handshake.path, size });
+        }
+        None
+    }
+}
+
+/// The data of a handshake's challenge: any it was ever given can be recognised, and none be guessed.
+fn challenge_data(salt: &[u8; 32], nonce: u64) -> [u8; CHALLENGE_DATA_SIZE] {
+    let mut hasher = Hasher::new(&CONTEXT, Some(salt));
+    hasher.update(&nonce.to_le_bytes());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Key;
+    use crate::token::{TokenKeys, USER_DATA_SIZE};
+    use crate::v1::packet::MAX_SIZE;
+
+    const FOREVER: (u64, Duration) = (u64::MAX, Duration::MAX);
+
+    struct Fixture {
+        table: PendingTable,
+        generator: Generator,
+    }
+
+    fn fixture(max_clients: usize) -> Fixture {
+        let mut generator = Generator::new([0; 32]);
+        Fixture { table: PendingTable::new(max_clients, &mut generator), generator }
+    }
+
+    fn path(number: u16) -> Path {
+        Path { remote: SocketAddr::from(([10, 0, 0, 1], number)), local: None }
+    }
+
+    fn keys() -> TokenKeys {
+        TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) }
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    impl Fixture {
+        fn begin(
+            &mut self,
+            now: Instant,
+            from: u16,
+            token: u8,
+            times: (u64, Duration),
+        ) -> Result<(), DropReason> {
+            let user_data = Box::new([0; USER_DATA_SIZE]);
+            let secret = TokenSecret { client_id: token.into(), keys: keys(), user_data };
+            self.table.begin(now, path(from), [token; 36], times, secret, &mut self.generator)
+        }
+
+        fn challenge(&mut self) -> Option<(u16, Vec<u8>)> {
+            let mut buffer = [0; MAX_SIZE];
+            let Transmit { path, size } = self.table.poll_transmit(&mut self.generator, &mut buffer)?;
+            Some((path.remote.port(), buffer[..size].to_vec()))
+        }
+    }
+
+    /// What a client answers to a challenge; `alter` changes a byte of the echo.
+    fn answer(client: &mut PacketSeal, challenge: &[u8], alter: u8) -> Vec<u8> {
+        let mut challenge = challenge.to_vec();
+        let Ok(Packet::ChallengeRequest(Challenge { nonce, data })) = client.open(&mut challenge) else {
+            panic!("no challenge");
+        };
+        let mut data = *data;
+        data[100] ^= alter;
+        let mut buffer = [0; MAX_SIZE];
+        let response = Packet::ChallengeResponse(Challenge { nonce, data: &data });
+        let size = client.seal(&response, &mut Generator::new([3; 32]), &mut buffer).unwrap();
+        buffer[..size].to_vec()
+    }
+
+    #[test]
+    fn d21_one_challenge_leaves_for_each_token_packet_and_is_smaller() {
+        let mut f = fixture(1);
+        f.begin(at(0), 1, 1, FOREVER).unwrap();
+        assert_eq!(f.challenge().map(|(port, bytes)| (port, bytes.len())), Some((1, 337)));
+        assert_eq!(f.challenge(), None);
+        for _ in 0..3 {
+            f.table.repeat(path(1).remote, &[1; 36]).unwrap();
+        }
+        assert!(f.challenge().is_some() && f.challenge().is_none());
+        let other = f.table.repeat(path(1).remote, &[2; 36]);
+        assert_eq!((other, f.challenge()), (Err(DropReason::Unexpected), None));
+        assert_eq!(f.table.repeat(path(2).remote, &[1; 36]), Err(DropReason::Unexpected));
+    }
+
+    #[test]
+    fn d22_only_an_echo_of_a_challenge_of_this_handshake_is_a_response() {
+        let mut f = fixture(1);
+        f.begin(at(0), 1, 1, FOREVER).unwrap();
+        f.begin(at(0), 2, 2, FOREVER).unwrap();
+        let first = f.challenge().unwrap().1;
+        let foreign = f.challenge().unwrap().1;
+        f.table.repeat(path(1).remote, &[1; 36]).unwrap();
+        let second = f.challenge().unwrap().1;
+        let mut client = PacketSeal::new(Side::Client, &keys());
+        let altered = answer(&mut client, &first, 1);
+        let second = answer(&mut client, &second, 0);
+        let mut other = PacketSeal::new(Side::Client, &keys());
+        (0..9).for_each(|_| {
+            other.seal(&Packet::Keepalive, &mut f.generator, &mut [0; 100]).unwrap();
+        });
+        let foreign = answer(&mut other, &foreign, 0);
+        let mut respond = |from: u16, mut packet: Vec<u8>| {
+            f.table.handle_response(path(from).remote, 0, &mut packet).map(|handshake| handshake.token)
+        };
+        assert_eq!(respond(1, altered), Err(DropReason::Cookie));
+        assert_eq!(respond(1, foreign), Err(DropReason::Cookie));
+        assert_eq!(respond(3, second.clone()), Err(DropReason::UnknownAddress));
+        assert_eq!(respond(1, second.clone()), Ok([1; 36]));
+        assert_eq!(respond(1, second), Err(DropReason::Replayed));
+        assert!(f.table.take(path(1).remote).is_some() && f.table.len() == 1);
+    }
+
+    #[test]
+    fn d20_handshakes_are_bounded_and_end_by_themselves() {
+        let mut f = fixture(3);
+        for port in 0..10 {
+            f.begin(at(0), port, 1, FOREVER).unwrap();
+        }
+        assert_eq!(f.table.len(), MOST_OF_ONE_TOKEN);
+        for token in 2..=67 {
+            f.begin(at(1), 100 + u16::from(token), token, FOREVER).unwrap();
+        }
+        assert_eq!(f.begin(at(1), 200, 200, FOREVER), Err(DropReason::Full));
+        assert_eq!(f.table.len(), 3 * 2 + 64);
+        f.table.handle_timeout(at(9));
+        assert_eq!(f.table.len(), 70);
+        assert_eq!(f.table.poll_timeout(), Some(at(10)));
+        f.table.handle_timeout(at(10));
+        assert_eq!(f.table.len(), 66);
+        f.begin(at(10), 1, 1, (500, Duration::from_millis(500))).unwrap();
+        f.table.handle_timeout(at(11));
+        assert_eq!(f.table.poll_timeout(), None);
+        assert!(f.table.is_empty());
+        assert_eq!(f.challenge(), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! Unreliable messages of which fragments are missing. Nobody sends those again, so the message is given up
+//! soon: after a second, when many newer ones were seen, or when its memory is needed.
+
+use super::payload::{FRAGMENT_SIZE, Fragment};
+use super::reassembly::{Added, Assembly};
+use crate::message::{Message, MessageInfo};
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long an unfinished message is kept,
+const LIFETIME: Duration = Duration::from_secs(1);
+/// how many newer ones it outlives,
+const NEWER: i16 = 256;
+/// and how many of them there may be.
+const MOST: usize = 64;
+
+/// Unreliable messages on their way in.
+#[derive(Debug, Default)]
+pub struct UnreliableReceiver {
+    /// Unfinished ones, those begun first in front.
+    partial: VecDeque<Partial>,
+    newest: Option<u16>,
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Partial {
+    message: u16,
+    since: Instant,
+    assembly: Assembly,
+}
+
+impl UnreliableReceiver {
+    /// Takes in a fragment; returns the message once it is whole. What could never fit `budget` is dropped.
+    pub fn receive(&mut self, fragment: &Fragment<'_>, now: Instant, budget: usize) -> Option<Message> {
+        if fragment.count == 1 {
+            let info = MessageInfo { channel: 0, reliable: false, id: 0 };
+            return Some(Message::new(info, fragment.bytes));
+        }
+        if usize::from(fragment.count) * FRAGMENT_SIZE > budget - budget / 16 {
+            return None;
+        }
+        let behind = self.newest.map_or(0, |newest| newest.wrapping_sub(fragment.message) as i16);
+        if behind >= NEWER {
+            return None;
+        }
+        if behind < 0 || self.newest.is_none() {
+            self.newest = Some(fragment.message);
+            self.drop_outlived(fragment.message);
+        }
+        let known = self.partial.iter().position(|partial| partial.message == fragment.message);
+        let place = known.unwrap_or_else(|| {
+            if self.partial.len() >= MOST {
+                self.drop_oldest();
+            }
+            let assembly = Assembly::new(fragment.count);
+            self.held += assembly.held();
+            self.partial.push_back(Partial { message: fragment.message, since: now, assembly });
+            self.partial.len() - 1
+        });
+        let partial = self.partial.get_mut(place)?;
+        let before = partial.assembly.held();
+        let added = partial.assembly.add(fragment);
+        self.held = self.held + partial.assembly.held() - before;
+        if added != Added::Complete {
+            return None;
+        }
+        let whole = self.partial.remove(place)?;
+        self.held -= whole.assembly.held();
+        Some(whole.assembly.finish(false))
+    }
+
+    fn drop_outlived(&mut self, newest: u16) {
+        let UnreliableReceiver { partial, held, .. } = self;
+        partial.retain(|partial| {
+            let keep = (newest.wrapping_sub(partial.message) as i16) < NEWER;
+            if !keep {
+                *held -= partial.assembly.held();
+            }
+            keep
+        });
+    }
+
+    /// Bytes of memory held.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Gives the oldest message up; false if there is none.
+    pub fn drop_oldest(&mut self) -> bool {
+        let dropped = self.partial.pop_front();
+        self.held -= dropped.as_ref().map_or(0, |partial| partial.assembly.held());
+        dropped.is_some()
+    }
+
+    /// Gives up what has become too old.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while self.poll_timeout().is_some_and(|time| time <= now) {
+            self.drop_oldest();
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.partial.front().map(|partial| partial.since + LIFETIME)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: usize = 1 << 20;
+
+    fn receive(receiver: &mut UnreliableReceiver, message: u16, index: u16) -> Option<Message> {
+        let fragment =
+            Fragment { reliable: false, message, count: 2, index, bytes: &[message as u8; 1100] };
+        receiver.receive(&fragment, Instant::ZERO, BUDGET)
+    }
+
+    #[test]
+    fn fragments_of_several_messages_mix() {
+        let mut receiver = UnreliableReceiver::default();
+        for message in 0..5 {
+            assert!(receive(&mut receiver, message, 1).is_none());
+        }
+        for message in [3, 0, 4, 1, 2] {
+            let whole = receive(&mut receiver, message, 0).unwrap();
+            assert_eq!(whole.payload(), [message as u8; 2200]);
+        }
+        assert_eq!(receiver.held(), 0);
+    }
+
+    #[test]
+    fn an_unfinished_message_is_given_up_after_newer_ones_or_a_second_across_the_wrap() {
+        let mut receiver = UnreliableReceiver::default();
+        let first = u16::MAX - 5;
+        receive(&mut receiver, first, 0);
+        receive(&mut receiver, first.wrapping_add(NEWER as u16 - 1), 0);
+        assert!(receive(&mut receiver, first, 1).is_some());
+        receive(&mut receiver, first, 0);
+        receive(&mut receiver, first.wrapping_add(NEWER as u16), 0);
+        assert!(receive(&mut receiver, first, 1).is_none());
+        receiver.handle_timeout(receiver.poll_timeout().unwrap());
+        assert_eq!((receiver.held(), receiver.poll_timeout()), (0, None));
+    }
+
+    #[test]
+    fn d29_a_bomb_of_unfinished_messages_stays_small() {
+        let mut receiver = UnreliableReceiver::default();
+        for message in 0..2000 {
+            let bytes = &[1][..];
+            let bomb = Fragment { reliable: false, message, count: 900, index: 899, bytes };
+            assert!(receiver.receive(&bomb, Instant::ZERO, BUDGET).is_none());
+            assert!(receiver.held() < 64 * 400 && receiver.partial.len() <= MOST);
+        }
+        let huge = Fragment { reliable: false, message: 5000, count: 1000, index: 999, bytes: &[1] };
+        let held = receiver.held();
+        receiver.receive(&huge, Instant::ZERO, BUDGET);
+        assert_eq!(receiver.held(), held);
+    }
+}
