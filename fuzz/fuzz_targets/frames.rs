@@ -4,6 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use cute_net::bytes::VARINT_MAX;
 use cute_net::client::{Client, ClientState};
 use cute_net::message::Delivery;
 use cute_net::v2::frame::{Accept, Fragment, Frame, Frames, MAX_ACK_RANGES};
@@ -106,9 +107,9 @@ impl Written {
             Written::Close { reason, text } => writer.close(*reason, text),
             Written::Probe(data) => writer.path_probe(data),
             Written::Echo(data) => writer.path_echo(data),
-            Written::Credit(total) => writer.credit(*total),
-            Written::Limit(bytes) => writer.limit(*bytes),
-            Written::Blocked(total) => writer.blocked(*total),
+            Written::Credit(total) => writer.credit(total & VARINT_MAX),
+            Written::Limit(bytes) => writer.limit(bytes & VARINT_MAX),
+            Written::Blocked(total) => writer.blocked(total & VARINT_MAX),
             Written::Message { channel, delivery, id, sequence, fragment, size } => {
                 let mut size = usize::from(*size) % ROOM;
                 let fragment = fragment.map(|(total, offset)| {
@@ -116,11 +117,12 @@ impl Written {
                     let total = total % (22 << 20) + 1;
                     let offset = offset % total / 32 * 32;
                     let left = (total - offset) as usize;
-                    size = if size >= left { left } else { size / 32 * 32 };
+                    size = if size.max(32) >= left { left } else { size.max(32) / 32 * 32 };
                     Fragment { total, offset }
                 });
                 let delivery = DELIVERIES[usize::from(delivery % 4)];
                 let (channel, id, sequence) = (channel % 9, *id, *sequence);
+                let size = if channel == 0 { size.max(1) } else { size };
                 let head = MessageHead { channel, delivery, id, sequence, fragment };
                 writer.message(&head, &[sequence as u8; ROOM][..size])
             }
@@ -213,11 +215,10 @@ impl Victim {
                 client.advance(now, UNIX);
             }
             Victim::Server(world) => {
-                world.server_sends();
+                world.exchange(step);
                 if takes {
                     world.take();
                 }
-                world.advance(step);
             }
         }
     }

@@ -54,7 +54,9 @@ fn open(old: bool, packet: &[u8; PACKET_SIZE]) -> Option<(u64, TokenKeys, Box<[u
         let secret = v1::token::TokenPacket::read(packet).ok()?.open(v1_key())?;
         Some((secret.client_id, secret.keys, secret.user_data))
     } else {
-        let secret = v2::token::TokenPacket::read(packet).ok()?.open(token_key())?;
+        // A server looks for the key by its id.
+        let packet = v2::token::TokenPacket::read(packet).ok()?;
+        let secret = packet.open(token_key()).filter(|_| packet.key_id == token_key().id())?;
         Some((secret.client_id, secret.keys, secret.user_data))
     }
 }

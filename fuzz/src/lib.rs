@@ -222,6 +222,12 @@ impl World {
 
     /// An update of everybody, in which everything arrives.
     pub fn step(&mut self, step: Duration) {
+        self.exchange(step);
+        self.take();
+    }
+
+    /// An update after which programs take nothing.
+    pub fn exchange(&mut self, step: Duration) {
         self.advance(step);
         for player in 0..self.players.len() {
             for bytes in self.player_sends(player) {
@@ -233,7 +239,6 @@ impl World {
                 let _ = self.deliver_to_player(player, SERVER, &bytes);
             }
         }
-        self.take();
     }
 
     /// Updates until `done`, which fails after 20 seconds.
