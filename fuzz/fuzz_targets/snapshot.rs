@@ -25,7 +25,7 @@ enum Input {
 
 fuzz_target!(|input: Input| match input {
     Input::MadeUp { compressed, length, base } => {
-        let mut out = vec![0; usize::from(length)];
+        let mut out = vec![0; usize::from(length % 4096)];
         let baseline = base.map(|base| vec![base; out.len()]);
         if decompress(baseline.as_deref(), &compressed, &mut out).is_ok() {
             check(baseline.as_deref(), &out, Some(&compressed));
