@@ -5,6 +5,7 @@
 
 use arbitrary::Arbitrary;
 use cute_net::client::{Client, ClientState};
+use cute_net::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use cute_net::message::Message;
 use cute_net::reason::DisconnectReason;
 use cute_net::server::{Event, Server};
@@ -56,6 +57,10 @@ enum Act {
     /// A program takes its messages.
     Take {
         server: bool,
+    },
+    /// The path takes datagrams of up to 1,200 bytes and these.
+    Narrow {
+        more: u8,
     },
     /// The client has another address.
     Move {
@@ -151,6 +156,8 @@ struct Session {
     client: Client,
     clocks: [Clock; 2],
     host: u8,
+    /// What the path takes.
+    largest: usize,
     /// What is under way, each way.
     wires: [VecDeque<Datagram>; 2],
     /// The flows of each connection, by client id; the client has the last.
@@ -161,11 +168,14 @@ struct Session {
 
 impl Session {
     fn new() -> Session {
+        let mut client = Client::new(APPLICATION);
+        client.set_largest_datagram(LARGEST_DATAGRAM);
         Session {
             server: server(7),
-            client: Client::new(APPLICATION),
+            client,
             clocks: Default::default(),
             host: 2,
+            largest: LARGEST_DATAGRAM,
             wires: Default::default(),
             connections: Vec::new(),
             slots: HashMap::new(),
@@ -213,8 +223,9 @@ impl Session {
     }
 
     fn flush_client(&mut self) {
-        let sent = sent_by_client(&mut self.client);
-        self.wires[UP].extend(sent.into_iter().map(|bytes| Datagram { host: self.host, bytes }));
+        let sent =
+            sent_by_client(&mut self.client).into_iter().filter(|bytes| bytes.len() <= self.largest);
+        self.wires[UP].extend(sent.map(|bytes| Datagram { host: self.host, bytes }));
     }
 
     fn update_client(&mut self, step: f64, arrive: usize) {
@@ -241,7 +252,8 @@ impl Session {
             let _ = self.server.handle_datagram(&arrival, &mut datagram.bytes);
         }
         self.server.handle_timeout(false);
-        self.wires[DOWN].extend(sent_by_server(&mut self.server));
+        let sent = sent_by_server(&mut self.server).into_iter();
+        self.wires[DOWN].extend(sent.filter(|datagram| datagram.bytes.len() <= self.largest));
     }
 
     fn play(&mut self, step: f64) {
@@ -332,6 +344,7 @@ impl Session {
             Act::Corrupt { down, which, edits } => self.corrupt(*down, *which, edits),
             Act::Take { server: true } => self.take_server_messages(),
             Act::Take { server: false } => self.take_client_messages(),
+            Act::Narrow { more } => self.largest = BASE_DATAGRAM + usize::from(*more),
             Act::Move { host } => self.host = 2 + host % 4,
             Act::Connect => self.connect(),
             Act::Leave => {

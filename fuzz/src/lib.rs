@@ -8,6 +8,7 @@ pub mod memory;
 use cute_net::client::{Client, ClientState};
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
+use cute_net::datagram::LARGEST_DATAGRAM;
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
@@ -78,6 +79,7 @@ pub fn server(seed: u8) -> Server {
         memory: DEFAULT_MEMORY / 64,
         max_outgoing_rate: None,
         max_incoming_rate: None,
+        largest_datagram: LARGEST_DATAGRAM,
     };
     Server::new(config, &[address(SERVER)], &[], [seed; 32])
 }
@@ -85,6 +87,7 @@ pub fn server(seed: u8) -> Server {
 /// A client that begins to connect.
 pub fn client(client_id: u8) -> Client {
     let mut client = Client::new(APPLICATION);
+    client.set_largest_datagram(LARGEST_DATAGRAM);
     client.connect(&token(client_id, 0), [client_id; 32]).unwrap();
     client
 }
@@ -106,7 +109,7 @@ const ENDLESS: usize = 10_000;
 
 /// Everything that a server sends now; the hosts are those it goes to.
 pub fn sent_by_server(server: &mut Server) -> Vec<Datagram> {
-    let mut buffer = [0; 1200];
+    let mut buffer = [0; LARGEST_DATAGRAM];
     let mut sent = Vec::new();
     while let Some(transmit) = server.poll_transmit(&mut buffer) {
         let SocketAddr::V4(to) = transmit.path.remote else { panic!("{:?}", transmit.path) };
@@ -118,7 +121,7 @@ pub fn sent_by_server(server: &mut Server) -> Vec<Datagram> {
 
 /// Everything that a client sends now, all of it to the server.
 pub fn sent_by_client(client: &mut Client) -> Vec<Vec<u8>> {
-    let mut buffer = [0; 1200];
+    let mut buffer = [0; LARGEST_DATAGRAM];
     let mut sent = Vec::new();
     while let Some(transmit) = client.poll_transmit(&mut buffer) {
         assert_eq!(transmit.path.remote, address(SERVER));
