@@ -94,7 +94,7 @@ impl Written {
                     next = low.checked_sub(u64::from(*gap) + 2);
                     Some(low..=high)
                 });
-                writer.ack(Duration::from_millis(u64::from(*delay_ms)), ranges)
+                writer.ack(Duration::from_millis(u64::from(*delay_ms)), ranges).is_some()
             }
             Written::Accept { rate, timeout } => writer.accept(&Accept {
                 connection_id: 1,
