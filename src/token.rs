@@ -6,6 +6,7 @@ use crate::bytes::{Malformed, Reader, Writer};
 use crate::crypto::Key;
 use crate::crypto::key_pair::{KeyError, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
+use crate::crypto::xchacha::XNONCE_SIZE;
 use crate::v2;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -92,7 +93,7 @@ pub struct TokenRequest<'a> {
 
 impl TokenRequest<'_> {
     /// Checks that a token can hold what it asks for.
-    pub(crate) fn check(&self) -> Result<(), TokenError> {
+    pub fn check(&self) -> Result<(), TokenError> {
         if self.servers.is_empty() {
             return Err(TokenError::NoServer);
         }
@@ -164,7 +165,16 @@ pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; T
     request.check()?;
     let key = TokenKey::new(secret).map_err(TokenError::Key)?;
     let nonce = random::bytes().map_err(TokenError::Random)?;
-    Ok(assemble(Version::V2, request, &v2::token::seal(&key, request, nonce)))
+    Ok(generate_with(request, &key, nonce))
+}
+
+/// The CUTE 2.00 token that this nonce makes, which must be random; `request` was checked to fit.
+pub fn generate_with(
+    request: &TokenRequest<'_>,
+    key: &TokenKey,
+    nonce: [u8; XNONCE_SIZE],
+) -> [u8; TOKEN_SIZE] {
+    assemble(Version::V2, request, &v2::token::seal(key, request, nonce))
 }
 
 /// Puts the client's own part in front of a token packet.

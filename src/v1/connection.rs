@@ -445,6 +445,7 @@ mod tests {
         outgoing_rate: None,
         incoming_rate: None,
         shaping: Shaping { priorities: [0; crate::sending::CHANNELS], message_rate: None },
+        largest_datagram: 1200,
     };
 
     struct Fixture {

@@ -79,9 +79,13 @@ impl Assembly {
         }
         self.reach = self.reach.saturating_add(2 * bytes.len());
         if end > self.reach {
+            // Of two fragments at one place the longer is kept, or a peer could take back what it sent.
+            let held = self.ahead.get(&(offset as u32)).map_or(0, |held| held.len() + MESSAGE_COST);
             let cost = bytes.len() + MESSAGE_COST;
-            let replaced = self.ahead.insert(offset as u32, bytes.into());
-            self.ahead_cost += cost - replaced.map_or(0, |bytes| bytes.len() + MESSAGE_COST);
+            if cost > held {
+                self.ahead.insert(offset as u32, bytes.into());
+                self.ahead_cost += cost - held;
+            }
         } else {
             self.place(offset, end, bytes);
         }
@@ -145,6 +149,18 @@ impl Assembly {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn of_two_fragments_ahead_at_one_place_the_longer_is_kept() {
+        let (short, long) = ([1; 32], [1; 64]);
+        for (first, second) in [(&short[..], &long[..]), (&long, &short), (&long, &long)] {
+            let mut message = Assembly::new(100_000, false);
+            let empty = message.held();
+            assert_eq!(message.add(64_000, first, None), Added::Part);
+            message.add(64_000, second, None);
+            assert_eq!(message.held() - empty, long.len() + MESSAGE_COST);
+        }
+    }
 
     #[test]
     fn memory_follows_what_came_and_not_what_is_claimed() {

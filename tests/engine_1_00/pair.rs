@@ -40,6 +40,7 @@ pub fn setup() -> Setup {
         outgoing_rate: None,
         incoming_rate: None,
         shaping: Shaping::default(),
+        largest_datagram: 1200,
     }
 }
 
