@@ -23,6 +23,15 @@ typedef enum cnx_send_mode_t
     CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
 } cnx_send_mode_t;
 
+/// How a message of `cnx_client_send_with` and `cnx_server_send_with` is delivered.
+typedef enum cnx_delivery_t
+{
+    CNX_DELIVERY_RELIABLE_ORDERED     = 0, /* once, complete, after every earlier such message of its channel */
+    CNX_DELIVERY_RELIABLE_UNORDERED   = 1, /* once and complete, as soon as it is there */
+    CNX_DELIVERY_UNRELIABLE           = 2, /* perhaps; a later one may come first */
+    CNX_DELIVERY_UNRELIABLE_SEQUENCED = 3  /* perhaps, and never after a later such message of its channel */
+} cnx_delivery_t;
+
 /// How much a log message matters.
 typedef enum cnx_log_level_t
 {
@@ -85,6 +94,69 @@ typedef struct cnx_counters_t {
 /// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
 /// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
+
+/// How a message travels. Set all to zero, then `size`, then what matters: zero is what `cn_client_send`
+/// does with a reliable packet.
+typedef struct cnx_send_options_t {
+    /// Set it to `sizeof(cnx_send_options_t)`: the struct may grow with later versions.
+    uint32_t size;
+    /// Whether it must arrive, and in which order; a `CNX_DELIVERY_` value.
+    cnx_delivery_t delivery;
+    /// 0 to 8. Channels do not wait for each other. 0 is the channel of `cn_client_send` and
+    /// `cn_server_send`; 1 to 8 are the channels 0 to 7 of `cf_client_send_msg` and `cf_server_send_msg`, on
+    /// which messages of 0 bytes are messages too.
+    int32_t channel;
+    /// A number for the receiver's program on the channels 1 to 8. 0 on channel 0, which carries none.
+    uint32_t id;
+} cnx_send_options_t;
+
+/// A message of the channels 1 to 8.
+typedef struct cnx_message_t {
+    /// Set it to `sizeof(cnx_message_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
+    uint32_t size;
+    /// The channel it was sent on, 1 to 8.
+    int32_t channel;
+    /// The number its sender gave it.
+    uint32_t id;
+    /// The slot of the client that sent it; -1 for a message of the server.
+    int32_t client_index;
+    /// Its bytes. Never NULL, also where there are none; the program's until it frees them.
+    void *data;
+    /// How many, 0 or more.
+    int32_t data_size;
+    /// True if it was sent reliably.
+    bool reliable;
+} cnx_message_t;
+
+/// What a connection is like. "Lately" is the last four seconds, or since the connection began.
+typedef struct cnx_statistics_t {
+    /// Set it to `sizeof(cnx_statistics_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
+    uint32_t size;
+    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more.
+    uint32_t datagram_bytes;
+    /// Seconds of a round trip, without the time the other end held its answer back; smoothed over the last
+    /// measurements, each of which counts an eighth. 0 before the first.
+    double round_trip_seconds;
+    /// Seconds by which measured round trips were longer or shorter than the mean of those just before, on
+    /// average (the mean absolute deviation); one of three seconds ago weighs about a third of a new one. 0
+    /// before the second measurement.
+    double jitter_seconds;
+    /// The share of the packets sent lately that did not arrive, 0 to 1. Those that carry acknowledgements
+    /// alone do not count.
+    double packet_loss;
+    /// Kilobits (1000 bits) a second received lately, UDP payload.
+    double incoming_kbps;
+    /// Kilobits (1000 bits) a second sent lately, UDP payload.
+    double outgoing_kbps;
+    /// Bytes of the reliable messages that were sent and not acknowledged yet, 64 for each message counted.
+    /// At 30 MiB no more are taken.
+    uint64_t reliable_queued_bytes;
+    /// Unreliable messages given up on this end since the connection began, because newer ones took the room
+    /// that a rate left. What the network lost is not among them.
+    uint64_t unreliable_dropped;
+} cnx_statistics_t;
 
 /// Sends a datagram of `size` bytes, or loses it. What it returns is not looked at.
 typedef int (*cnx_wire_send_t)(void *udata, const void *data, int size);
@@ -183,6 +255,21 @@ void cnx_server_flush(cn_server_t *server);
 /// Sends everything that is queued, as far as the network takes it; the rest leaves with later updates.
 void cnx_client_flush(cn_client_t *client);
 
+/// When a client next has something to do by itself, for programs that update it besides their ticks, so that
+/// a large transfer leaves evenly instead of in a burst at each tick, and a lost packet is sent again in time.
+///
+/// Returns seconds, counted from the last update, by the `dt` that were passed to it: a program that has
+/// waited since then subtracts how long. 0 if an update would do something now, as after a send; never above
+/// 1; below 0 if there is nothing to do at all, because the client is neither connected nor connecting, or
+/// for NULL.
+///
+/// Only updates read what arrives, and nobody can tell when that is: update at every tick whatever this says.
+double cnx_client_timeout(cn_client_t *client);
+
+/// When a server next has something to do by itself; see `cnx_client_timeout`. Below 0 if it does not run, or
+/// no client is left.
+double cnx_server_timeout(cn_server_t *server);
+
 /// Reads the counters of a server; all zero if it never started.
 ///
 /// Fails if a pointer is NULL or `counters_out->size` is not set.
@@ -201,6 +288,80 @@ cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *coun
 void cnx_set_log_callback(cnx_log_callback_t callback,
                           cnx_log_level_t max_level,
                           void *user);
+
+/// Sends a message to the server as `options` say; the bytes are copied. An unreliable one leaves at once, a
+/// reliable one with the next update or flush; see `cnx_client_set_send_mode`.
+///
+/// A message has at most 20971520 bytes (20 MiB), and on channel 0 at least 1. On each of the others 4 MiB may
+/// wait, 64 bytes for each message counted; one on which nothing waits takes any message. The server's
+/// program takes it with `cn_server_pop_event` on channel 0, and with `cnx_server_pop_message` (or
+/// `cf_server_pop_msg`) on the others.
+///
+/// Fails if the client is not connected, `options` is NULL or holds what is out of range, the size is, `data`
+/// is NULL with a size above 0, or too much waits already: then nothing was queued.
+cn_result_t cnx_client_send_with(cn_client_t *client,
+                                 const void *data,
+                                 int size,
+                                 const struct cnx_send_options_t *options);
+
+/// Sends a message to a client as `options` say. See `cnx_client_send_with`.
+///
+/// Fails as that, and if no such client is connected.
+cn_result_t cnx_server_send_with(cn_server_t *server,
+                                 const void *data,
+                                 int size,
+                                 int client_index,
+                                 const struct cnx_send_options_t *options);
+
+/// Sets the priority of a channel of a client, 0 to 8, for what it sends: any number, 0 unless set. Of what
+/// waits the higher leaves first, of equal ones the lower channel; a lower one waits for as long as there is
+/// something of a higher one. It counts for what is queued already, and for every later connection.
+///
+/// Fails if `client` is NULL or there is no such channel.
+cn_result_t cnx_client_set_channel_priority(cn_client_t *client,
+                                            int channel,
+                                            int priority);
+
+/// Sets the priority of a channel of a server, for what it sends to each of its clients, now and after every
+/// start. See `cnx_client_set_channel_priority`.
+///
+/// Fails if `server` is NULL or there is no such channel.
+cn_result_t cnx_server_set_channel_priority(cn_server_t *server,
+                                            int channel,
+                                            int priority);
+
+/// Takes the next message that the server sent on the channels 1 to 8: reliable ones first, then unreliable
+/// ones as they came. What came on channel 0 is taken with `cn_client_pop_packet`. What was received before a
+/// connection ended can be taken until the next one begins. `cf_client_pop_msg` takes the same messages.
+///
+/// True if there was one: `message_out`, whose size was set, then describes it, and its bytes are the
+/// program's until `cn_client_free_packet`. False if there was none; nothing is written then.
+bool cnx_client_pop_message(cn_client_t *client,
+                            struct cnx_message_t *message_out);
+
+/// Takes the next message that a client sent on the channels 1 to 8; see `cnx_client_pop_message`. What came
+/// on channel 0 is taken with `cn_server_pop_event`. Messages of a client that is gone can still be taken,
+/// before those of a later client with its slot. `cf_server_pop_msg` takes the same messages.
+///
+/// True if there was one: `message_out`, whose size was set, then describes it, and its bytes are the
+/// program's until `cn_server_free_packet`. False if there was none; nothing is written then.
+bool cnx_server_pop_message(cn_server_t *server,
+                            struct cnx_message_t *message_out);
+
+/// Reads what a client's connection is like.
+///
+/// Fails if the client is not connected, a pointer is NULL or `statistics_out->size` is not set; nothing is
+/// written then.
+cn_result_t cnx_client_statistics(cn_client_t *client,
+                                  struct cnx_statistics_t *statistics_out);
+
+/// Reads what a server's connection to a client is like.
+///
+/// Fails if no such client is connected, a pointer is NULL or `statistics_out->size` is not set; nothing is
+/// written then.
+cn_result_t cnx_server_client_statistics(cn_server_t *server,
+                                         int client_index,
+                                         struct cnx_statistics_t *statistics_out);
 
 /// Makes a client's datagrams travel over functions of the program instead of UDP, from the next connection
 /// on; a connection there is ends. `wire` is copied; NULL is UDP again. The servers of a token are then
@@ -305,6 +466,38 @@ void cnx_server_counters_p(cn_server_t *server, struct cnx_counters_t *counters_
 
 /// `cnx_client_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_counters_p(cn_client_t *client, struct cnx_counters_t *counters_out, cn_result_t *out);
+
+/// `cnx_client_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_send_with_p(cn_client_t *client,
+                            const void *data,
+                            int size,
+                            const struct cnx_send_options_t *options,
+                            cn_result_t *out);
+
+/// `cnx_server_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_send_with_p(cn_server_t *server,
+                            const void *data,
+                            int size,
+                            int client_index,
+                            const struct cnx_send_options_t *options,
+                            cn_result_t *out);
+
+/// `cnx_client_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_set_channel_priority_p(cn_client_t *client, int channel, int priority, cn_result_t *out);
+
+/// `cnx_server_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_set_channel_priority_p(cn_server_t *server, int channel, int priority, cn_result_t *out);
+
+/// `cnx_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_statistics_p(cn_client_t *client,
+                             struct cnx_statistics_t *statistics_out,
+                             cn_result_t *out);
+
+/// `cnx_server_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_client_statistics_p(cn_server_t *server,
+                                    int client_index,
+                                    struct cnx_statistics_t *statistics_out,
+                                    cn_result_t *out);
 
 /// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);

@@ -79,6 +79,8 @@ pub struct Client {
     shaping: Shaping,
     /// The largest datagram this end receives.
     largest_datagram: usize,
+    /// True if the program did something since the last update that makes the next one send.
+    stirred: bool,
     counters: DropCounters,
 }
 
@@ -102,6 +104,7 @@ impl Client {
             reason: None,
             shaping: Shaping::default(),
             largest_datagram: BASE_DATAGRAM,
+            stirred: false,
             counters: DropCounters::default(),
         }
     }
@@ -315,10 +318,16 @@ impl Client {
         }
     }
 
-    /// When the client next has something to do by itself.
+    /// When the client next has something to do by itself; ask again after every other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let handshake = self.attempt.as_ref().zip(self.token.as_ref()).and_then(|(attempt, token)| {
-            attempt.poll_timeout(Duration::from_secs(u64::from(token.handshake_timeout)))
+        let now = self.context.tick.now;
+        if self.stirred {
+            return Some(now);
+        }
+        let handshake = self.attempt.as_ref().zip(self.token.as_ref()).map(|(attempt, token)| {
+            let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
+            // An attempt that has seen no update yet waits for one.
+            attempt.poll_timeout(timeout).unwrap_or(now)
         });
         let connection = self.connection.as_ref().filter(|_| self.state == ClientState::Connected);
         handshake.or_else(|| connection?.poll_timeout(&self.context))
@@ -362,6 +371,7 @@ impl Client {
         self.reason = tell;
         self.attempt = None;
         self.suspicion = None;
+        self.stirred = false;
         let Some(mut connection) = self.connection.take() else { return };
         self.left = connection.take_inbox().into_ready();
         if let Some(reason) = tell.filter(|_| connection.accept().is_some()) {
@@ -389,7 +399,10 @@ impl Client {
         {
             return Some(Transmit { path, size });
         }
-        self.connection.as_mut()?.poll_transmit(&mut self.context, Scope::Everything, buffer)
+        let connection = self.connection.as_mut()?;
+        let transmit = connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
+        self.stirred &= transmit.is_some();
+        transmit
     }
 
     /// Writes the next datagram for the unreliable messages that wait, and for what fits beside them.
@@ -411,7 +424,12 @@ impl Client {
 
     fn poll(&mut self, source: Source) -> Option<Message> {
         match (&mut self.connection, source) {
-            (Some(connection), _) => connection.inbox().pop(source),
+            (Some(connection), _) => {
+                let message = connection.inbox().pop(source)?;
+                // The server is told that it may send more.
+                self.stirred |= connection.inbox().credit.is_grant_due();
+                Some(message)
+            }
             (None, Source::Packets) => self.left.0.pop(),
             (None, Source::Channels) => self.left.1.pop(),
         }
@@ -427,7 +445,9 @@ impl Client {
     ) -> Result<(), SendError> {
         match &mut self.connection {
             Some(connection) if self.state == ClientState::Connected => {
-                connection.send(channel, delivery, id, bytes)
+                connection.send(channel, delivery, id, bytes)?;
+                self.stirred = true;
+                Ok(())
             }
             _ => Err(SendError::NotConnected),
         }

@@ -16,6 +16,7 @@ pub const GRANULARITY: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RttEstimator {
     measured: Option<Measured>,
+    samples: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,7 @@ impl RttEstimator {
     /// Returns the round trip without it.
     pub fn update(&mut self, sample: Duration, delay: Duration) -> Duration {
         let sample = sample.saturating_sub(delay.min(LONGEST_DELAY));
+        self.samples = self.samples.wrapping_add(1);
         let Some(known) = &mut self.measured else {
             self.measured =
                 Some(Measured { latest: sample, smoothed: sample, variation: sample / 2, min: sample });
@@ -51,6 +53,16 @@ impl RttEstimator {
     /// The smoothed round trip, once there is one.
     pub fn measured(&self) -> Option<Duration> {
         self.measured.map(|known| known.smoothed)
+    }
+
+    /// The last measurement, once there is one.
+    pub fn latest(&self) -> Option<Duration> {
+        self.measured.map(|known| known.latest)
+    }
+
+    /// How many measurements there were, modulo 2^32: it changes with each.
+    pub fn samples(&self) -> u32 {
+        self.samples
     }
 
     /// The smallest round trip seen, once there is one.
@@ -87,6 +99,7 @@ mod tests {
         rtt.update(ms(60), ms(10));
         assert_eq!(rtt.smoothed(), ms(50));
         assert_eq!(rtt.patience(), ms(50 + 100));
+        assert_eq!((rtt.latest(), rtt.samples()), (Some(ms(50)), 1));
     }
 
     #[test]

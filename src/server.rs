@@ -313,7 +313,7 @@ impl Server {
         }
     }
 
-    /// When the server next has something to do by itself.
+    /// When the server next has something to do by itself; ask again after every other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.context.tick.now;
         let waiting =

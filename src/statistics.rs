@@ -1,5 +1,5 @@
-//! Rates and shares over the last seconds, kept as running sums: reading one costs a few additions,
-//! noting a packet one.
+//! Rates, shares and jitter over the last seconds, kept as running sums: reading one costs a few
+//! additions, noting a packet one.
 
 use crate::time::Instant;
 use std::time::Duration;
@@ -60,6 +60,43 @@ impl Window {
     }
 }
 
+/// After so many seconds a measurement of the jitter weighs a third (1/e) of a new one.
+const SPREAD_MEMORY: f32 = 3.0;
+/// The same of the mean, which follows a path that became longer sooner.
+const MEAN_MEMORY: f32 = 0.5;
+/// The most that one measurement weighs in the mean: of fewer than eight the mean itself would jitter.
+const MEAN_SHARE: f32 = 1.0 / 8.0;
+
+/// How far the round trip strays from its mean. The variation of RFC 6298 follows a handful of samples, as
+/// a timer should; a number that people look at must not jump like that.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread {
+    samples: u32,
+    newest: Instant,
+    /// Seconds.
+    mean: f32,
+    /// Seconds.
+    deviation: f32,
+}
+
+impl Spread {
+    fn add(&mut self, at: Instant, sample: Duration) {
+        let sample = sample.as_secs_f32();
+        let elapsed = at.since(self.newest).as_secs_f32();
+        self.newest = self.newest.max(at);
+        // By time, not by count: an idle connection has a sample a second, a busy one hundreds. The first
+        // ones count alike, or the very first would stand for all the time before it.
+        let share = |memory: f32| elapsed / (elapsed + memory);
+        if self.samples > 0 {
+            let weight = share(SPREAD_MEMORY).max(1.0 / self.samples as f32);
+            self.deviation += ((sample - self.mean).abs() - self.deviation) * weight;
+        }
+        self.samples = self.samples.saturating_add(1);
+        let weight = share(MEAN_MEMORY).min(MEAN_SHARE).max(1.0 / self.samples as f32);
+        self.mean += (sample - self.mean) * weight;
+    }
+}
+
 /// What a connection knows of its traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
@@ -67,6 +104,7 @@ pub struct Statistics {
     outgoing: Window,
     settled: Window,
     lost: Window,
+    round_trips: Spread,
 }
 
 impl Statistics {
@@ -85,6 +123,22 @@ impl Statistics {
     pub fn on_settled(&mut self, now: Instant, arrived: i64, lost: i64) {
         self.settled.add(now, arrived + lost);
         self.lost.add(now, lost);
+    }
+
+    /// Notes a round trip that was measured by an acknowledgement that arrived at `at`.
+    pub fn on_round_trip(&mut self, at: Instant, sample: Duration) {
+        self.round_trips.add(at, sample);
+    }
+
+    /// Forgets the round trips: the path leads elsewhere now.
+    pub fn on_path_changed(&mut self) {
+        self.round_trips = Spread::default();
+    }
+
+    /// The jitter: how far measured round trips were from the mean of those just before, on average. Old ones
+    /// weigh less, a third after three seconds. Zero before the second measurement.
+    pub fn jitter(&self) -> Duration {
+        Duration::try_from_secs_f32(self.round_trips.deviation).unwrap_or_default()
     }
 
     /// Kilobits (1000 bits) a second that came lately, UDP payload.
@@ -140,6 +194,31 @@ mod tests {
         assert_eq!(statistics.outgoing_kbps(later), 0.0);
         statistics.on_sent(later, 500);
         assert_eq!(statistics.outgoing.sum(later), 500);
+    }
+
+    #[test]
+    fn jitter_is_the_mean_deviation_at_any_rate_of_samples() {
+        for interval in [5, 50, 250] {
+            let mut statistics = Statistics::default();
+            let mut now = Instant::ZERO;
+            for round in 0..10_000 / interval {
+                // Four values, 10 ms from their mean on average.
+                let sample = [85, 95, 105, 115].get(round as usize * 3 % 4).copied().unwrap_or(0);
+                statistics.on_round_trip(now, Duration::from_millis(sample));
+                now = now + Duration::from_millis(interval);
+            }
+            let jitter = statistics.jitter().as_secs_f64() * 1000.0;
+            assert!((9.0..=11.0).contains(&jitter), "{jitter} at {interval}");
+            // A path of another length is no jitter for long.
+            for _ in 0..15_000 / interval {
+                statistics.on_round_trip(now, Duration::from_millis(300));
+                now = now + Duration::from_millis(interval);
+            }
+            assert!(statistics.jitter() < Duration::from_millis(5), "{:?}", statistics.jitter());
+            statistics.on_path_changed();
+            statistics.on_round_trip(now, Duration::from_millis(50));
+            assert_eq!(statistics.jitter(), Duration::ZERO);
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ programs! {
     macros,
     max_clients,
     old_example,
+    options,
     pointers,
     tokens,
 }

@@ -11,6 +11,7 @@
 pub mod allocator;
 #[cfg(feature = "cf")]
 pub mod cf;
+pub mod channels;
 pub mod client;
 pub mod crypto;
 pub mod endpoint;
@@ -18,6 +19,8 @@ pub mod error;
 pub mod ipv4;
 pub mod pointers;
 pub mod server;
+pub mod statistics;
+mod versioned;
 pub mod wire;
 pub mod x;
 

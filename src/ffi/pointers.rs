@@ -1,6 +1,10 @@
 //! Pointer forms (the section POINTERS of `cute_net_x.h`): for languages that can't pass or return structs by
 //! value. Each does what the function without `_p` does.
 
+use super::channels::{
+    cnx_client_send_with, cnx_client_set_channel_priority, cnx_send_options_t, cnx_server_send_with,
+    cnx_server_set_channel_priority,
+};
 use super::client::{cn_client_connect, cn_client_send, cn_client_t};
 use super::crypto::{
     cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_secret_t, cn_generate_connect_token,
@@ -11,6 +15,7 @@ use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
 };
+use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use super::x::{
     cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_public_address,
@@ -357,6 +362,110 @@ pub unsafe extern "C" fn cnx_client_counters_p(
     // SAFETY: the caller passes what `cnx_client_counters` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_client_counters(client, counters_out));
+    }
+}
+
+/// `cnx_client_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_send_with_p(
+    client: *mut cn_client_t,
+    data: *const c_void,
+    size: c_int,
+    options: *const cnx_send_options_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_send_with` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_send_with(client, data, size, options));
+    }
+}
+
+/// `cnx_server_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_send_with_p(
+    server: *mut cn_server_t,
+    data: *const c_void,
+    size: c_int,
+    client_index: c_int,
+    options: *const cnx_send_options_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_send_with` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_send_with(server, data, size, client_index, options));
+    }
+}
+
+/// `cnx_client_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_set_channel_priority_p(
+    client: *mut cn_client_t,
+    channel: c_int,
+    priority: c_int,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_set_channel_priority` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_set_channel_priority(client, channel, priority));
+    }
+}
+
+/// `cnx_server_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_channel_priority_p(
+    server: *mut cn_server_t,
+    channel: c_int,
+    priority: c_int,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_set_channel_priority` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_set_channel_priority(server, channel, priority));
+    }
+}
+
+/// `cnx_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_statistics_p(
+    client: *mut cn_client_t,
+    statistics_out: *mut cnx_statistics_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_statistics` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_statistics(client, statistics_out));
+    }
+}
+
+/// `cnx_server_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_client_statistics_p(
+    server: *mut cn_server_t,
+    client_index: c_int,
+    statistics_out: *mut cnx_statistics_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_client_statistics` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_client_statistics(server, client_index, statistics_out));
     }
 }
 

@@ -3,8 +3,8 @@
 use super::client::{cn_client_t, with_client};
 use super::endpoint::{cn_endpoint_t, read_address};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
-use super::guarded;
 use super::server::{cn_server_t, slot, with_server};
+use super::{guarded, versioned};
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::host::SendMode;
 use crate::log::{self, Level};
@@ -12,6 +12,7 @@ use crate::server::MAX_CLIENTS;
 use crate::token::USER_DATA_SIZE;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
 /// Never NULL, never freed.
@@ -260,6 +261,36 @@ pub unsafe extern "C" fn cnx_client_flush(client: *mut cn_client_t) {
     unsafe { with_client(client, (), |client| client.flush()) };
 }
 
+/// The longest time that `cnx_client_timeout` and `cnx_server_timeout` tell, in seconds.
+const LONGEST_TIMEOUT: f64 = 1.0;
+
+fn seconds(timeout: Option<Duration>) -> f64 {
+    timeout.map_or(-1.0, |timeout| timeout.as_secs_f64().min(LONGEST_TIMEOUT))
+}
+
+/// When a client next has something to do by itself, for programs that update it besides their ticks, so that
+/// a large transfer leaves evenly instead of in a burst at each tick, and a lost packet is sent again in time.
+///
+/// Returns seconds, counted from the last update, by the `dt` that were passed to it: a program that has
+/// waited since then subtracts how long. 0 if an update would do something now, as after a send; never above
+/// 1; below 0 if there is nothing to do at all, because the client is neither connected nor connecting, or
+/// for NULL.
+///
+/// Only updates read what arrives, and nobody can tell when that is: update at every tick whatever this says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_timeout(client: *mut cn_client_t) -> f64 {
+    // SAFETY: the caller passes a client, or NULL.
+    unsafe { with_client(client, -1.0, |client| seconds(client.poll_timeout())) }
+}
+
+/// When a server next has something to do by itself; see `cnx_client_timeout`. Below 0 if it does not run, or
+/// no client is left.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_timeout(server: *mut cn_server_t) -> f64 {
+    // SAFETY: the caller passes a server, or NULL.
+    unsafe { with_server(server, -1.0, |server| seconds(server.poll_timeout())) }
+}
+
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
 /// dropped. Each datagram counts once.
 #[repr(C)]
@@ -345,20 +376,10 @@ impl cnx_counters_t {
     ///
     /// # Safety
     /// `out` points to a `cnx_counters_t` of any version whose `size` is set, or is NULL.
-    unsafe fn write_to(mut self, out: *mut cnx_counters_t) -> cn_result_t {
-        if out.is_null() {
-            return failure(c"`counters_out` is NULL.");
-        }
-        // SAFETY: every version of the struct begins with its size.
-        let room = unsafe { out.cast::<u32>().read() };
-        if (room as usize) < size_of::<u32>() + size_of::<u64>() {
-            return failure(c"`counters_out->size` is not set: set it to sizeof(cnx_counters_t).");
-        }
-        let length = (room as usize).min(size_of::<cnx_counters_t>());
-        self.size = length as u32;
-        // SAFETY: the caller's struct has `room` bytes, and this one at least as many as are copied.
-        unsafe { out.cast::<u8>().copy_from_nonoverlapping((&raw const self).cast(), length) };
-        success()
+    unsafe fn write_to(&self, out: *mut cnx_counters_t) -> cn_result_t {
+        let least = size_of::<u32>() + size_of::<u64>();
+        // SAFETY: as this function's.
+        unsafe { versioned::give(self, out, least, "counters_out", "cnx_counters_t") }
     }
 }
 

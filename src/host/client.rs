@@ -197,6 +197,12 @@ impl ClientHost {
     /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
     pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
         self.reliable.set(channel, reliable);
+        self.set_channel_priority(channel, priority);
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8, now and on every later connection; see
+    /// [`Client::set_channel_priority`].
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
         self.client.set_channel_priority(channel, priority);
     }
 
@@ -209,6 +215,14 @@ impl ClientHost {
     /// Sends everything that is queued, as far as the network takes it.
     pub fn flush(&mut self) {
         self.transmit();
+    }
+
+    /// How long after the last update the client has something to do by itself, zero if it has already;
+    /// `None` if it never will. What arrives is not foreseen.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
+        let due = [self.client.poll_timeout(), simulated].into_iter().flatten().min()?;
+        Some(due.since(self.clock.now()))
     }
 
     /// The next message the server sent.

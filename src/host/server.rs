@@ -223,6 +223,12 @@ impl ServerHost {
     /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.
     pub fn set_channel(&mut self, channel: u8, priority: i32, reliable: bool) {
         self.reliable.set(channel, reliable);
+        self.set_channel_priority(channel, priority);
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8, now and after every start; see
+    /// [`Server::set_channel_priority`].
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
         self.shaping.set_priority(channel, priority);
         if let Some(engine) = self.running_mut() {
             engine.set_channel_priority(channel, priority);
@@ -255,6 +261,15 @@ impl ServerHost {
     /// Sends everything that is queued, as far as the network takes it.
     pub fn flush(&mut self) {
         self.transmit();
+    }
+
+    /// How long after the last update the server has something to do by itself, zero if it has already;
+    /// `None` if it never will. What arrives is not foreseen.
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let engine = self.running()?.poll_timeout();
+        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
+        let due = [engine, simulated].into_iter().flatten().min()?;
+        Some(due.since(self.clock.now()))
     }
 
     /// Sends a client away; its event comes with the next update. With `tell` what is queued for it

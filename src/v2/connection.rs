@@ -270,6 +270,17 @@ impl Connection {
         self.outbox.dropped_unreliable()
     }
 
+    /// Bytes of the reliable messages that are not acknowledged yet,
+    /// [`MESSAGE_COST`](crate::message::MESSAGE_COST) for each counted.
+    pub fn reliable_queued(&self) -> usize {
+        self.outbox.reliable_cost()
+    }
+
+    /// The largest datagram that leaves, UDP payload: what the path is known to take and the peer receives.
+    pub fn largest_datagram(&self) -> usize {
+        self.loss.mtu.datagram().min(self.peer_limit)
+    }
+
     /// What arrived.
     pub fn inbox(&mut self) -> &mut Inbox {
         &mut self.inbox
@@ -286,7 +297,7 @@ impl Connection {
         self.loss.rtt.measured()
     }
 
-    /// Rates and loss.
+    /// Rates, loss and jitter.
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
     }

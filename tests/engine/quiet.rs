@@ -1,5 +1,6 @@
 //! What a connection costs when little or nothing is said, and what its statistics tell.
 
+use crate::link::{Link, LinkConfig};
 use crate::world::{World, pattern};
 use crate::{ms, secs};
 use cute_net::client::ClientState::{Connected, ConnectionTimedOut};
@@ -150,6 +151,122 @@ fn statistics_tell_the_truth() {
             // Four seconds of 60 packets: the sample's own spread is four per cent.
             near("loss", statistics.packet_loss(world.now), loss, 0.045);
         }
+    }
+}
+
+/// How a number of the statistics compares with the truth: its name, itself and what it should be.
+type Told = (&'static str, f64, f64);
+
+/// What the statistics of both ends tell after five seconds over a link that delays each datagram by 40 ms and
+/// 0 to `jitter` more, each way: the sum of two such delays is a third of `jitter` from its mean, on average.
+fn told_after_five_seconds(seed: u64, tick: u64, jitter: u64, loss: f64) -> Vec<Told> {
+    let config = LinkConfig {
+        seed,
+        clients: 1,
+        round_trip: ms(80),
+        loss,
+        jitter: ms(jitter),
+        rate: 100_000_000,
+        queue: 10_000_000,
+        tick: ms(tick),
+        mtu: 1472,
+        by_timer: false,
+    };
+    let mut link = Link::connected(config);
+    let start = link.now();
+    let at = |number: u64| start + ms(number * tick);
+    let ticks = 5000 / tick;
+    let mut sent = vec![link.sent];
+    for number in 1..=ticks {
+        link.send(0, 0, Unreliable, &pattern(400, number));
+        link.send(0, 0, ReliableOrdered, &pattern(100, number));
+        let client = &mut link.world.clients[0].client;
+        client.send(0, Unreliable, 0, &pattern(150, number)).unwrap();
+        client.send(0, ReliableOrdered, 0, &pattern(50, number)).unwrap();
+        link.run_until(at(number), |_| false);
+        sent.push(link.sent);
+    }
+    let client = link.world.clients[0].client.connection().unwrap();
+    let server = link.world.servers[0].server.connection(0).unwrap();
+    let now = link.now();
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+    let mut told = Vec::new();
+    for connection in [client, server] {
+        told.push(("rtt", milliseconds(connection.rtt().unwrap()), (80 + jitter) as f64));
+        told.push(("jitter", milliseconds(connection.statistics().jitter()), jitter as f64 / 3.0));
+    }
+    let kbps = |bytes: usize| bytes as f64 * 8.0 / 4000.0;
+    let from = ticks - 4000 / tick;
+    let bytes = (sent[ticks as usize].1 - sent[from as usize].1) as usize;
+    told.push(("out", server.statistics().outgoing_kbps(now), kbps(bytes)));
+    let lately = link.crossed.iter().filter(|crossed| crossed.at >= at(from));
+    let bytes = lately.map(|crossed| crossed.size).sum();
+    told.push(("in", client.statistics().incoming_kbps(now), kbps(bytes)));
+    // What became of the newest packets is not known yet.
+    let open = (80 + jitter + 2 * tick) / tick;
+    let (from, to) = (from - open, ticks - open);
+    let arrived = link.crossed.iter().filter(|crossed| {
+        let left = crossed.at - crossed.wait - ms(40);
+        left >= at(from) && left < at(to)
+    });
+    let left = sent[to as usize].0 - sent[from as usize].0;
+    let lost = 1.0 - arrived.count() as f64 / left as f64;
+    told.push(("loss", server.statistics().packet_loss(now), lost));
+    told
+}
+
+#[test]
+fn statistics_are_within_a_tenth_of_the_truth_after_five_seconds() {
+    const SEEDS: u64 = 8;
+    // Above the interval of its packets a jitter makes them overtake each other, and some are not measured.
+    for (tick, jitter, loss) in [(5, 0, 0.0), (5, 4, 0.1), (5, 10, 0.2), (16, 12, 0.1)] {
+        let mut jitters = 0.0;
+        for seed in 0..SEEDS {
+            for (name, value, truth) in told_after_five_seconds(seed, tick, jitter, loss) {
+                let slack = match name {
+                    // Of 300 round trips that are drawn at random, the mean deviation is itself one of a
+                    // spread of four per cent: each is within two tenths, and on average within one.
+                    "jitter" => truth * 0.2 + 0.1,
+                    // The four seconds that count are some tenths of a second older or newer.
+                    "loss" => truth * 0.1 + 0.01,
+                    _ => truth * 0.1,
+                };
+                assert!(
+                    (value - truth).abs() <= slack,
+                    "{name}: {value} instead of {truth}; tick {tick}, jitter {jitter}, seed {seed}"
+                );
+                if name == "jitter" {
+                    jitters += value / (2 * SEEDS) as f64;
+                }
+            }
+        }
+        let truth = jitter as f64 / 3.0;
+        assert!((jitters - truth).abs() <= truth * 0.1 + 0.05, "{jitters} instead of {truth}");
+    }
+}
+
+#[test]
+fn no_timer_is_due_right_after_an_update() {
+    let network = SimulatorConfig { latency: ms(30), jitter: ms(5), loss: 0.1, ..Default::default() };
+    let mut world = World::connected_over(5, 2, network);
+    for tick in 0..1200u64 {
+        if tick % 7 == 0 && tick < 600 {
+            world.client_sends(0, ReliableOrdered, &pattern(3000, tick));
+            world.server_sends(0, ReliableUnordered, &pattern(200_000, tick));
+            world.server_sends(1, Unreliable, &pattern(100, tick));
+        }
+        let queued = world.clients[0].client.poll_timeout();
+        assert!(tick % 7 != 0 || tick >= 600 || queued == Some(world.now), "{queued:?}");
+        world.step();
+        // The programs have taken messages since, and the other end may be told that it may send more.
+        (0..2).for_each(|client| world.flush_client(client));
+        world.flush_server(0);
+        for client in &world.clients {
+            let due = client.client.poll_timeout().unwrap();
+            assert!(due > world.now && due <= world.now + secs(2), "{due:?} at {:?}", world.now);
+        }
+        let due = world.servers[0].server.poll_timeout().unwrap();
+        assert!(due > world.now && due <= world.now + secs(2), "{due:?} at {:?}", world.now);
     }
 }
 

@@ -8,6 +8,15 @@ typedef enum cnx_send_mode_t
     CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
 } cnx_send_mode_t;
 
+/// How a message of `cnx_client_send_with` and `cnx_server_send_with` is delivered.
+typedef enum cnx_delivery_t
+{
+    CNX_DELIVERY_RELIABLE_ORDERED     = 0, /* once, complete, after every earlier such message of its channel */
+    CNX_DELIVERY_RELIABLE_UNORDERED   = 1, /* once and complete, as soon as it is there */
+    CNX_DELIVERY_UNRELIABLE           = 2, /* perhaps; a later one may come first */
+    CNX_DELIVERY_UNRELIABLE_SEQUENCED = 3  /* perhaps, and never after a later such message of its channel */
+} cnx_delivery_t;
+
 /// How much a log message matters.
 typedef enum cnx_log_level_t
 {

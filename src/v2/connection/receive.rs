@@ -103,11 +103,17 @@ impl Connection {
                     return Ok(());
                 }
                 self.newest_ack_packet = Some(place.packet);
+                let samples = self.loss.rtt.samples();
                 let Connection { loss, outbox, received, due, .. } = self;
                 loss.on_ack(&ack, arrival.at, &context.tick, |number, frame, fate| {
                     settle(outbox, received, due, number, frame, fate);
                 })
                 .map_err(|_| Violation)?;
+                if let Some(latest) = loss.rtt.latest()
+                    && loss.rtt.samples() != samples
+                {
+                    self.statistics.on_round_trip(arrival.at, latest);
+                }
             }
             Frame::Accept(accept) => {
                 if self.side == Side::Server {
@@ -153,6 +159,7 @@ impl Connection {
     fn on_path_change(&mut self, change: PathChange) {
         if change == PathChange::OtherNetwork {
             self.loss.on_path_changed();
+            self.statistics.on_path_changed();
         }
     }
 }
