@@ -3,7 +3,7 @@
 //! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a fifth is
 //! lost, round after round.
 
-use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, rate_of, time_for};
+use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, micros, rate_of, time_for};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -71,7 +71,8 @@ pub struct Congestion {
     latest_rtt: Duration,
     /// The shortest that a packet of this round, and of the last, waited in a queue: on the air some take
     /// longer than others, but not all.
-    waits: [Duration; 2],
+    /// In microseconds.
+    waits: [u32; 2],
     /// What ticks and held-back acknowledgements add to a round trip, and the own tick alone.
     slack: Duration,
     tick: Duration,
@@ -122,7 +123,7 @@ impl Default for Congestion {
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
             latest_rtt: Duration::ZERO,
-            waits: [Duration::ZERO; 2],
+            waits: [0; 2],
             slack: Duration::ZERO,
             tick: Duration::ZERO,
             is_full: false,
@@ -186,8 +187,8 @@ impl Congestion {
     /// True if every packet of this round, or else of the last, had to wait in a queue.
     fn is_queueing(&self) -> bool {
         let [current, last] = self.waits;
-        let wait = if current == Duration::MAX { last } else { current };
-        wait > QUEUE_ALLOWANCE
+        let wait = if current == u32::MAX { last } else { current };
+        Duration::from_micros(wait.into()) > QUEUE_ALLOWANCE
     }
 
     /// Notes a packet of `bytes` bytes that must be acknowledged and leaves while `in_flight` are on the
@@ -226,7 +227,7 @@ impl Congestion {
         let own = time_for(departure.ahead.into(), self.rate.max()).min(self.tick);
         let wait = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt) + own);
         let [current, _] = &mut self.waits;
-        *current = wait.min(*current);
+        *current = micros(wait).min(*current);
         if self.min_rtt.is_none_or(|min| rtt <= min) {
             self.min_rtt = Some(rtt);
             self.min_rtt_at = now;
@@ -290,7 +291,7 @@ impl Congestion {
             self.is_full = self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && evident);
         }
         let [current, last] = &mut self.waits;
-        *last = std::mem::replace(current, Duration::MAX);
+        *last = std::mem::replace(current, u32::MAX);
         self.rate.end_round();
         self.acked = 0;
         self.lost = 0;

@@ -116,7 +116,8 @@ impl DeliveryRate {
     }
 }
 
-fn micros(time: Duration) -> u32 {
+/// Microseconds, an hour at most.
+pub fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
@@ -139,11 +140,19 @@ pub fn time_for(bytes: u64, rate: u64) -> Duration {
 /// Rounds for which the largest rate counts.
 const MEMORY: usize = 10;
 
+/// Bytes a second that rates are remembered in.
+const UNIT: u64 = 16;
+
+fn units(rate: u64) -> u32 {
+    u32::try_from(rate / UNIT).unwrap_or(u32::MAX)
+}
+
 /// The largest rates of the last rounds in which any was measured: a program that has nothing to say
 /// forgets nothing.
 #[derive(Debug, Default)]
 pub struct RateMemory {
-    rounds: [u64; MEMORY],
+    /// In [`UNIT`]s: an idle connection has them too.
+    rounds: [u32; MEMORY],
     current: usize,
 }
 
@@ -151,18 +160,18 @@ impl RateMemory {
     /// Notes a rate of this round.
     pub fn note(&mut self, rate: u64) {
         if let Some(newest) = self.rounds.get_mut(self.current) {
-            *newest = rate.max(*newest);
+            *newest = units(rate).max(*newest);
         }
     }
 
     /// The largest rate of this round.
     pub fn newest(&self) -> u64 {
-        self.rounds.get(self.current).copied().unwrap_or(0)
+        self.rounds.get(self.current).map_or(0, |&rate| u64::from(rate) * UNIT)
     }
 
     /// The largest rate.
     pub fn max(&self) -> u64 {
-        self.rounds.iter().copied().max().unwrap_or(0)
+        self.rounds.iter().max().map_or(0, |&rate| u64::from(rate) * UNIT)
     }
 
     /// Ends a round.
@@ -177,7 +186,7 @@ impl RateMemory {
 
     /// Forgets what is above `rate`.
     pub fn limit(&mut self, rate: u64) {
-        self.rounds.iter_mut().for_each(|known| *known = rate.min(*known));
+        self.rounds.iter_mut().for_each(|known| *known = units(rate).min(*known));
     }
 }
 
