@@ -6,20 +6,21 @@
 //! [`handle_timeout`](Client::handle_timeout), then [`poll_transmit`](Client::poll_transmit) until it
 //! gives `None`.
 
+use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
-use crate::token::{ConnectToken, InvalidToken, TOKEN_SIZE};
+use crate::token::{ConnectToken, InvalidToken, TOKEN_SIZE, Version};
 use crate::v2::attempt::{Attempt, Phase, SEND_INTERVAL};
-use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE, DenyReason};
 use crate::v2::inbox::{InboxBudget, Ready, Source};
 use crate::v2::keys::AssociatedPrefix;
 use crate::v2::outbox::{SendError, Shaping};
 use crate::v2::packet::PacketType;
+use crate::{v1, v2};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ pub struct Client {
     /// Which server of the token's list is tried, and its address.
     server: usize,
     remote: Option<SocketAddr>,
-    attempt: Option<Attempt>,
+    attempt: Option<AnyAttempt>,
     connection: Option<Box<Connection>>,
     /// Asks a silent server, once a second, whether it still has the connection.
     suspicion: Option<Attempt>,
@@ -203,6 +204,9 @@ impl Client {
         if self.remote != Some(arrival.path.remote) {
             return Err(DropReason::UnknownAddress);
         }
+        if self.token.as_ref().is_some_and(|token| token.version == Version::V1) {
+            return self.handle_1_00(arrival, bytes);
+        }
         match PacketType::of(first).ok_or(DropReason::Type)? {
             PacketType::Data => self.handle_data(arrival, bytes),
             PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => {
@@ -217,7 +221,7 @@ impl Client {
     fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
         let connection = self.connection.as_mut().ok_or(DropReason::Unexpected)?;
         let result = connection.handle_packet(&mut self.context, arrival, bytes);
-        if connection.accept().is_some() && self.state == ClientState::SendingChallengeResponse {
+        if is_accepted(connection) && self.state == ClientState::SendingChallengeResponse {
             self.state = ClientState::Connected;
             self.attempt = None;
         }
@@ -236,21 +240,20 @@ impl Client {
             self.end(ClientState::ConnectionTimedOut, None);
             return Ok(());
         }
-        let attempt = self.attempt.as_mut().ok_or(DropReason::Unexpected)?;
+        let Some(AnyAttempt::V2(attempt)) = &mut self.attempt else {
+            return Err(DropReason::Unexpected);
+        };
         let keys =
             attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
-        let setup = Setup {
-            timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
-            resend_ceiling: Duration::MAX,
-            inbox: InboxBudget::DEFAULT,
-            outgoing_rate: None,
-            incoming_rate: None,
-            shaping: self.shaping,
-            largest_datagram: self.largest_datagram,
-        };
-        let connection =
-            Connection::new_client(&mut self.context, self.prefix, keys, arrival.path, setup);
-        self.connection = Some(Box::new(connection));
+        let setup = setup(token, &self.shaping, self.largest_datagram);
+        let connection = v2::connection::Connection::new_client(
+            &mut self.context,
+            self.prefix,
+            keys,
+            arrival.path,
+            setup,
+        );
+        self.connection = Some(Box::new(Connection::V2(connection)));
         self.state = ClientState::SendingChallengeResponse;
         Ok(())
     }
@@ -272,11 +275,38 @@ impl Client {
             }
             return Ok(());
         }
-        let attempt = self.attempt.as_ref().ok_or(DropReason::Unexpected)?;
+        let Some(AnyAttempt::V2(attempt)) = &self.attempt else { return Err(DropReason::Unexpected) };
         let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
         match reason {
             DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
             _ => self.try_next_server(ClientState::ConnectionDenied),
+        }
+        Ok(())
+    }
+
+    /// Takes in a packet of CUTE 1.00.
+    fn handle_1_00(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        if self.connection.is_some() {
+            return self.handle_data(arrival, bytes);
+        }
+        let Some(AnyAttempt::V1(attempt)) = &mut self.attempt else {
+            return Err(DropReason::Unexpected);
+        };
+        match attempt.handle_packet(bytes)? {
+            v1::attempt::Answer::Nothing => {}
+            v1::attempt::Answer::Challenged => self.state = ClientState::SendingChallengeResponse,
+            v1::attempt::Answer::Denied => self.try_next_server(ClientState::ConnectionDenied),
+            v1::attempt::Answer::Accepted(accepted) => {
+                let Some((AnyAttempt::V1(attempt), token)) =
+                    self.attempt.take().zip(self.token.as_ref())
+                else {
+                    return Err(DropReason::Unexpected);
+                };
+                let setup = setup(token, &self.shaping, self.largest_datagram);
+                let connection = attempt.into_connection(&self.context, arrival.path, accepted, setup);
+                self.connection = Some(Box::new(Connection::V1(Box::new(connection))));
+                self.state = ClientState::Connected;
+            }
         }
         Ok(())
     }
@@ -291,9 +321,10 @@ impl Client {
             if token.expiration <= self.unix {
                 self.end(ClientState::ConnectTokenExpired, None);
             } else if attempt.is_timed_out(now, timeout) && !self.context.is_catching_up() {
-                let state = match attempt.phase() {
-                    Phase::Request => ClientState::ConnectionRequestTimedOut,
-                    Phase::Response => ClientState::ChallengeResponseTimedOut,
+                let state = if attempt.is_challenged() {
+                    ClientState::ChallengeResponseTimedOut
+                } else {
+                    ClientState::ConnectionRequestTimedOut
                 };
                 self.try_next_server(state);
             }
@@ -309,6 +340,10 @@ impl Client {
     /// A server that is silent may have forgotten the connection: ask it.
     fn suspect(&mut self, now: Instant) {
         let Some(connection) = &self.connection else { return };
+        if connection.version() == Version::V1 {
+            // There a server is not told apart from one that restarted, and nothing is asked.
+            return;
+        }
         let heard_at = connection.heard_at().max(self.context.silence_starts);
         let patience = SUSPICION.max(connection.probe_timeout(&self.context) * SUSPICION_PROBES);
         if now.since(heard_at) < patience {
@@ -355,7 +390,11 @@ impl Client {
         self.connection = None;
         let remote = self.servers().nth(server);
         self.remote = remote;
-        self.attempt = Some(Attempt::new(self.context.generator.bytes(), SEND_INTERVAL));
+        let Client { context, token, .. } = self;
+        self.attempt = token.as_ref().map(|token| match token.version {
+            Version::V1 => AnyAttempt::V1(Box::new(v1::attempt::Attempt::new(&token.keys))),
+            Version::V2 => AnyAttempt::V2(Attempt::new(context.generator.bytes(), SEND_INTERVAL)),
+        });
         self.state = ClientState::SendingConnectionRequest;
     }
 
@@ -369,12 +408,20 @@ impl Client {
     fn end(&mut self, state: ClientState, tell: Option<DisconnectReason>) {
         self.state = state;
         self.reason = tell;
-        self.attempt = None;
         self.suspicion = None;
         self.stirred = false;
+        let gives_up = tell.is_some() || state == ClientState::ConnectTokenExpired;
+        if let Some(AnyAttempt::V1(attempt)) = self.attempt.take().filter(|_| gives_up)
+            && let Some((token, remote)) = self.token.as_ref().zip(self.remote)
+        {
+            let setup = setup(token, &self.shaping, self.largest_datagram);
+            let path = Path { remote, local: None };
+            let closing = attempt.into_closing(&self.context, path, setup);
+            self.closing = Some(Box::new(Connection::V1(Box::new(closing))));
+        }
         let Some(mut connection) = self.connection.take() else { return };
-        self.left = connection.take_inbox().into_ready();
-        if let Some(reason) = tell.filter(|_| connection.accept().is_some()) {
+        self.left = connection.take_ready();
+        if let Some(reason) = tell.filter(|_| is_accepted(&connection)) {
             let flush = reason == DisconnectReason::LEFT;
             connection.close(&self.context, reason, b"", flush);
             self.closing = Some(connection);
@@ -393,11 +440,20 @@ impl Client {
         }
         let now = self.context.tick.now;
         let path = Path { remote: self.remote?, local: None };
-        if let Some((attempt, token)) =
-            self.attempt.as_mut().or(self.suspicion.as_mut()).zip(self.token.as_ref())
-            && let Some(size) = attempt.poll_transmit(now, &self.prefix, &token.packet, buffer)
-        {
-            return Some(Transmit { path, size });
+        if let Some(token) = &self.token {
+            let (generator, prefix) = (&mut self.context.generator, &self.prefix);
+            let size = match (&mut self.attempt, &mut self.suspicion) {
+                (Some(AnyAttempt::V1(attempt)), _) => {
+                    attempt.poll_transmit(now, &token.packet, generator, buffer)
+                }
+                (Some(AnyAttempt::V2(attempt)), _) | (None, Some(attempt)) => {
+                    attempt.poll_transmit(now, prefix, &token.packet, buffer)
+                }
+                (None, None) => None,
+            };
+            if let Some(size) = size {
+                return Some(Transmit { path, size });
+            }
         }
         let connection = self.connection.as_mut()?;
         let transmit = connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
@@ -425,9 +481,9 @@ impl Client {
     fn poll(&mut self, source: Source) -> Option<Message> {
         match (&mut self.connection, source) {
             (Some(connection), _) => {
-                let message = connection.inbox().pop(source)?;
+                let message = connection.pop(source)?;
                 // The server is told that it may send more.
-                self.stirred |= connection.inbox().credit.is_grant_due();
+                self.stirred |= connection.is_grant_due();
                 Some(message)
             }
             (None, Source::Packets) => self.left.0.pop(),
@@ -486,6 +542,53 @@ impl Client {
     pub fn counters(&self) -> &DropCounters {
         &self.counters
     }
+}
+
+/// An attempt at a server, in the protocol of the token.
+enum AnyAttempt {
+    V1(Box<v1::attempt::Attempt>),
+    V2(Attempt),
+}
+
+impl AnyAttempt {
+    fn is_challenged(&self) -> bool {
+        match self {
+            AnyAttempt::V1(attempt) => attempt.phase() == v1::attempt::Phase::Response,
+            AnyAttempt::V2(attempt) => attempt.phase() == Phase::Response,
+        }
+    }
+
+    fn is_timed_out(&mut self, now: Instant, timeout: Duration) -> bool {
+        match self {
+            AnyAttempt::V1(attempt) => attempt.is_timed_out(now, timeout),
+            AnyAttempt::V2(attempt) => attempt.is_timed_out(now, timeout),
+        }
+    }
+
+    fn poll_timeout(&self, timeout: Duration) -> Option<Instant> {
+        match self {
+            AnyAttempt::V1(attempt) => attempt.poll_timeout(timeout),
+            AnyAttempt::V2(attempt) => attempt.poll_timeout(timeout),
+        }
+    }
+}
+
+/// How a client's connection is set up, until the server has said more.
+fn setup(token: &ConnectToken, shaping: &Shaping, largest_datagram: usize) -> Setup {
+    Setup {
+        timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
+        resend_ceiling: Duration::MAX,
+        inbox: InboxBudget::DEFAULT,
+        outgoing_rate: None,
+        incoming_rate: None,
+        shaping: *shaping,
+        largest_datagram,
+    }
+}
+
+/// True if the server has let the client in.
+fn is_accepted(connection: &Connection) -> bool {
+    connection.as_v2().is_none_or(|connection| connection.accept().is_some())
 }
 
 /// The address to send to for a server that a token lists: one bound to a wildcard address of this

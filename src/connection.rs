@@ -2,12 +2,17 @@
 //! comes and what leaves, how they end.
 
 use crate::crypto::random::Generator;
+use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
-use crate::ready::InboxBudget;
+use crate::message::{Delivery, Message};
+use crate::ready::{InboxBudget, Ready, Source};
 use crate::reason::DisconnectReason;
-use crate::sending::Shaping;
+use crate::sending::{SendError, Shaping};
+use crate::statistics::Statistics;
 use crate::time::{Instant, Tick};
+use crate::token::Version;
 use crate::v2::sent_packets::SentFrame;
+use crate::{v1, v2};
 use std::time::Duration;
 
 /// An update longer than this is a pause of the program, and silence during it is nobody's fault.
@@ -120,4 +125,228 @@ pub enum End {
     TimedOut,
     /// The peer broke the protocol.
     Violation,
+}
+
+/// A connection of either protocol.
+#[allow(clippy::large_enum_variant, reason = "nearly all connections are the large ones")]
+pub enum Connection {
+    /// CUTE 1.00.
+    V1(Box<v1::connection::Connection>),
+    /// CUTE 2.00.
+    V2(v2::connection::Connection),
+}
+
+/// What either protocol answers.
+macro_rules! either {
+    ($self:expr, $connection:ident => $answer:expr) => {
+        match $self {
+            Connection::V1($connection) => $answer,
+            Connection::V2($connection) => $answer,
+        }
+    };
+}
+
+impl Connection {
+    /// The protocol.
+    pub fn version(&self) -> Version {
+        match self {
+            Connection::V1(_) => Version::V1,
+            Connection::V2(_) => Version::V2,
+        }
+    }
+
+    /// The connection, if it is one of CUTE 2.00.
+    pub fn as_v2(&self) -> Option<&v2::connection::Connection> {
+        match self {
+            Connection::V1(_) => None,
+            Connection::V2(connection) => Some(connection),
+        }
+    }
+
+    /// The connection, if it is one of CUTE 2.00.
+    pub fn as_v2_mut(&mut self) -> Option<&mut v2::connection::Connection> {
+        match self {
+            Connection::V1(_) => None,
+            Connection::V2(connection) => Some(connection),
+        }
+    }
+
+    /// True once a packet of the peer proved that it is connected too.
+    pub fn is_confirmed(&self) -> bool {
+        either!(self, connection => connection.is_confirmed())
+    }
+
+    /// Where the peer is.
+    pub fn path(&self) -> Path {
+        either!(self, connection => connection.path())
+    }
+
+    /// When the peer was last heard.
+    pub fn heard_at(&self) -> Instant {
+        either!(self, connection => connection.heard_at())
+    }
+
+    /// How long an answer may take.
+    pub fn probe_timeout(&self, context: &Context) -> Duration {
+        either!(self, connection => connection.probe_timeout(context))
+    }
+
+    /// Notes another sign of life than a packet.
+    pub fn on_sign_of_life(&mut self, now: Instant) {
+        either!(self, connection => connection.on_sign_of_life(now));
+    }
+
+    /// Queues a message on a wire channel, 0 to 8; CUTE 1.00 has channel 0 alone.
+    pub fn send(
+        &mut self,
+        channel: u8,
+        delivery: Delivery,
+        id: u32,
+        bytes: &[u8],
+    ) -> Result<(), SendError> {
+        either!(self, connection => connection.send(channel, delivery, id, bytes))
+    }
+
+    /// Sets the priority of a wire channel, 0 to 8.
+    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
+        either!(self, connection => connection.set_channel_priority(channel, priority));
+    }
+
+    /// Sets how many bytes of messages a second may begin on channels 1 to 8; `None` is any number.
+    pub fn set_message_rate(&mut self, now: Instant, rate: Option<u32>) {
+        either!(self, connection => connection.set_message_rate(now, rate));
+    }
+
+    /// How many unreliable messages were given up before they left whole.
+    pub fn dropped_unreliable(&self) -> u64 {
+        either!(self, connection => connection.dropped_unreliable())
+    }
+
+    /// Bytes of the reliable messages that are not acknowledged yet,
+    /// [`MESSAGE_COST`](crate::message::MESSAGE_COST) for each counted.
+    pub fn reliable_queued(&self) -> usize {
+        either!(self, connection => connection.reliable_queued())
+    }
+
+    /// The largest datagram that leaves, UDP payload.
+    pub fn largest_datagram(&self) -> usize {
+        either!(self, connection => connection.largest_datagram())
+    }
+
+    /// The next message that arrived.
+    pub fn pop(&mut self, source: Source) -> Option<Message> {
+        either!(self, connection => connection.inbox().pop(source))
+    }
+
+    /// True if there is a message to [`pop`](Self::pop).
+    pub fn is_ready(&mut self, source: Source) -> bool {
+        either!(self, connection => connection.inbox().is_ready(source))
+    }
+
+    /// Takes what arrived out of a connection that is over: packets, and channel messages.
+    pub fn take_ready(&mut self) -> (Ready, Ready) {
+        either!(self, connection => connection.take_inbox().into_ready())
+    }
+
+    /// Bytes beyond its allowance that the peer can't do without.
+    pub fn wanted_loan(&mut self) -> Option<u64> {
+        match self {
+            Connection::V1(connection) => connection.inbox().reliable.wanted_loan(),
+            Connection::V2(connection) => connection.inbox().credit.wanted_loan(),
+        }
+    }
+
+    /// Lends what is wanted.
+    pub fn lend(&mut self) {
+        match self {
+            Connection::V1(connection) => connection.inbox().reliable.lend(),
+            Connection::V2(connection) => connection.inbox().credit.lend(),
+        }
+    }
+
+    /// Bytes lent beyond an `allowance`, until the program has taken what came for them.
+    pub fn borrowed(&mut self, allowance: u64) -> u64 {
+        match self {
+            Connection::V1(connection) => connection.inbox().reliable.lent(),
+            Connection::V2(connection) => connection.inbox().credit.reserved().saturating_sub(allowance),
+        }
+    }
+
+    /// True if the peer has not sent all that it borrowed for.
+    pub fn owes(&mut self) -> bool {
+        match self {
+            Connection::V1(connection) => connection.inbox().reliable.lent() > 0,
+            Connection::V2(connection) => connection.inbox().credit.owed() > 0,
+        }
+    }
+
+    /// When new bytes of a reliable message last came.
+    pub fn progress_at(&mut self) -> Instant {
+        either!(self, connection => connection.inbox().progress_at())
+    }
+
+    /// True if the peer is to be told that it may send more.
+    pub fn is_grant_due(&mut self) -> bool {
+        self.as_v2_mut().is_some_and(|connection| connection.inbox().credit.is_grant_due())
+    }
+
+    /// The round trip, once measured.
+    pub fn rtt(&self) -> Option<Duration> {
+        either!(self, connection => connection.rtt())
+    }
+
+    /// Rates, loss and jitter.
+    pub fn statistics(&self) -> &Statistics {
+        either!(self, connection => connection.statistics())
+    }
+
+    /// How the connection ended, once it did without this end's doing.
+    pub fn poll_end(&mut self) -> Option<End> {
+        either!(self, connection => connection.poll_end())
+    }
+
+    /// Closes the connection: with `flush` what is queued leaves first, as far as the window allows. CUTE
+    /// 1.00 carries neither reason nor text.
+    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], flush: bool) {
+        either!(self, connection => connection.close(context, reason, text, flush));
+    }
+
+    /// True once a closed connection has nothing more to say.
+    pub fn is_over(&self, now: Instant) -> bool {
+        either!(self, connection => connection.is_over(now))
+    }
+
+    /// Takes in a packet. Follow with [`poll_end`](Self::poll_end) and
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_packet(
+        &mut self,
+        context: &mut Context,
+        arrival: &Arrival,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        either!(self, connection => connection.handle_packet(context, arrival, packet))
+    }
+
+    /// Takes in that time has passed. Follow with [`poll_end`](Self::poll_end) and
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_timeout(&mut self, context: &Context) {
+        either!(self, connection => connection.handle_timeout(context));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) or [`poll_transmit`](Self::poll_transmit) is due; ask
+    /// again after every other call.
+    pub fn poll_timeout(&self, context: &Context) -> Option<Instant> {
+        either!(self, connection => connection.poll_timeout(context))
+    }
+
+    /// Makes the next packet that is due, in `buffer`; `None` when none is. Call it until then after every
+    /// update, and after a send that should leave at once.
+    pub fn poll_transmit(
+        &mut self,
+        context: &mut Context,
+        scope: Scope,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
+        either!(self, connection => connection.poll_transmit(context, scope, buffer))
+    }
 }

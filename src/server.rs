@@ -7,6 +7,7 @@
 //! [`poll_event`](Server::poll_event) until both give `None`.
 
 mod admit;
+mod admit_1_00;
 mod events;
 mod lending;
 mod slots;
@@ -15,7 +16,7 @@ pub use events::Event;
 pub use lending::DEFAULT_MEMORY;
 pub use slots::MAX_CLIENTS;
 
-use crate::crypto::key_pair::TokenKey;
+use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
@@ -24,10 +25,10 @@ use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
-use crate::token::USER_DATA_SIZE;
+use crate::token::{PairKey, USER_DATA_SIZE, Version};
 use crate::used_tokens::UsedTokens;
+use crate::v1;
 use crate::v2::admission::{Admission, Reply};
-use crate::v2::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::v2::handshake::{REQUEST_SIZE, RESPONSE_SIZE};
 use crate::v2::keys::{ClientRandom, CookieBytes};
 use crate::v2::outbox::{SendError, Shaping};
@@ -43,6 +44,8 @@ use std::time::Duration;
 /// The time a client that was let in has to be heard, at least and at most.
 const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
+/// The highest type of a packet of CUTE 1.00; those of CUTE 2.00 but requests begin with 0x80 or more.
+const LAST_TYPE_OF_1_00: u8 = 7;
 /// Replies that wait for the network. Further requests get none, and are repeated.
 pub const MAX_REPLIES: usize = 4096;
 
@@ -52,7 +55,7 @@ pub struct ServerConfig {
     /// The game; the same number in tokens and clients.
     pub application_id: u64,
     /// The key pairs whose tokens are accepted.
-    pub keys: Vec<TokenKey>,
+    pub keys: Vec<PairKey>,
     /// Clients at most, 1 to [`MAX_CLIENTS`].
     pub max_clients: usize,
     /// Silence after which a client counts as gone; `None` is never.
@@ -99,11 +102,12 @@ impl Addresses {
 struct Client {
     connection: Connection,
     client_id: u64,
-    token: TokenId,
-    creation: u64,
-    random: ClientRandom,
-    /// Cookies its responses showed, the last the one in use.
-    cookies: Vec<CookieBytes>,
+    /// Its slot, and which of the slot's clients it is; packets of CUTE 2.00 carry it.
+    id: u32,
+    /// When its token expires, in unix seconds.
+    expiration: u64,
+    /// What it showed, on CUTE 2.00.
+    shown: Option<Shown>,
     user_data: Box<[u8; USER_DATA_SIZE]>,
     /// When a client that was let in must have been heard.
     heard_by: Instant,
@@ -111,6 +115,21 @@ struct Client {
     active: bool,
     /// True while it is in the list of those that wait for credit on loan.
     waits_for_loan: bool,
+}
+
+/// What a client showed in its handshake.
+struct Shown {
+    token: TokenId,
+    creation: u64,
+    random: ClientRandom,
+    /// Cookies its responses showed, the last the one in use.
+    cookies: Vec<CookieBytes>,
+}
+
+/// A timeout as clients are told it: rounded up, because 0 is never.
+fn whole_seconds(timeout: Duration) -> u32 {
+    let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }
 
 /// A connection that ended, whose peer may not have heard.
@@ -128,9 +147,14 @@ pub struct Server {
     addresses: Addresses,
     admission: Admission,
     used: UsedTokens,
+    admission_1_00: v1::admission::Admission,
+    /// Of CUTE 1.00, whose tokens say not when they were made: the expiration stands for that.
+    used_1_00: UsedTokens,
     slots: Slots,
     by_client: KeyedMap<u64, u32>,
     by_token: KeyedMap<TokenId, u32>,
+    /// Connections of CUTE 1.00, whose packets do not name them, ended ones too.
+    by_address: KeyedMap<SocketAddr, u32>,
     timers: TimerQueue,
     /// Slots with something to send.
     active: VecDeque<u32>,
@@ -160,10 +184,24 @@ impl Server {
         let generator = &mut context.generator;
         let slots = Slots::new(config.max_clients);
         let (lending, inbox) = Lending::new(config.memory, slots.capacity());
-        let admission = Admission::new(config.application_id, config.keys, Instant::ZERO, generator);
+        // Cloned, and into room that does not move: what a key is moved out of is not wiped.
+        let mut keys = Vec::with_capacity(config.keys.len());
+        let mut keys_1_00 = Vec::with_capacity(config.keys.len());
+        for key in &config.keys {
+            match key {
+                PairKey::V1(key) => keys_1_00.push((**key).clone()),
+                PairKey::V2(key) => keys.push(key.clone()),
+            }
+        }
+        let application_id = config.application_id;
+        let admission = Admission::new(application_id, keys, Instant::ZERO, generator);
         let used = UsedTokens::new(slots.capacity(), generator);
+        let admission_1_00 =
+            v1::admission::Admission::new(application_id, keys_1_00, slots.capacity(), generator);
+        let used_1_00 = UsedTokens::new(slots.capacity(), generator);
         let by_client = KeyedMap::with_hasher(KeyedHash::new(generator));
         let by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
+        let by_address = KeyedMap::with_hasher(KeyedHash::new(generator));
         let closed = KeyedMap::with_hasher(KeyedHash::new(generator));
         let mut server = Server {
             context,
@@ -183,9 +221,12 @@ impl Server {
             },
             admission,
             used,
+            admission_1_00,
+            used_1_00,
             slots,
             by_client,
             by_token,
+            by_address,
             timers: TimerQueue::default(),
             active: VecDeque::new(),
             replies: VecDeque::new(),
@@ -204,6 +245,7 @@ impl Server {
     /// Remembers the tokens that an earlier run of this server has seen used.
     pub fn inherit(&mut self, earlier: Server) {
         self.used.inherit(earlier.used);
+        self.used_1_00.inherit(earlier.used_1_00);
     }
 
     /// Also accepts tokens that list `address`: where players reach the server from outside.
@@ -222,6 +264,8 @@ impl Server {
         self.events.begin_update();
         let Context { tick, generator, .. } = &mut self.context;
         self.admission.handle_timeout(tick.now, generator);
+        self.admission_1_00.begin_update();
+        self.admission_1_00.handle_timeout(tick.now);
     }
 
     /// Takes in a datagram, which is overwritten. The error says why it was dropped, and was counted.
@@ -247,11 +291,12 @@ impl Server {
             if bytes.len() == REQUEST_SIZE {
                 return self.handle_request(arrival, bytes);
             }
-            return Err(if bytes.len() == crate::token::PACKET_SIZE {
-                DropReason::Version
-            } else {
-                DropReason::Size
-            });
+            if bytes.len() != crate::token::PACKET_SIZE {
+                return Err(DropReason::Size);
+            }
+        }
+        if first <= LAST_TYPE_OF_1_00 {
+            return self.handle_1_00(arrival, bytes);
         }
         match PacketType::of(first).ok_or(DropReason::Type)? {
             PacketType::Data => self.handle_data(arrival, bytes),
@@ -263,6 +308,16 @@ impl Server {
 
     fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
         let id = packet::connection_id(bytes).ok_or(DropReason::Size)?;
+        self.handle_connected(id, arrival, bytes)
+    }
+
+    /// Takes in a packet for a connection, by its id.
+    fn handle_connected(
+        &mut self,
+        id: u32,
+        arrival: &Arrival,
+        bytes: &mut [u8],
+    ) -> Result<(), DropReason> {
         let Some(index) = self.slots.find(id) else {
             let closed = self.closed.get_mut(&id).ok_or(DropReason::UnknownConnection)?;
             let result = closed.connection.handle_packet(&mut self.context, arrival, bytes);
@@ -279,7 +334,7 @@ impl Server {
         {
             return result;
         }
-        self.events.on_received(index, client.connection.inbox());
+        self.events.on_received(index, &mut client.connection);
         self.note_loan_wanted(index);
         if !self.reap(index) {
             self.activate(index);
@@ -320,7 +375,9 @@ impl Server {
             !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
         let closed = self.closed_order.front().and_then(|id| self.closed.get(id));
         let over = closed.and_then(|closed| closed.connection.poll_timeout(&self.context));
-        if waiting { Some(now) } else { [self.timers.next(), over].into_iter().flatten().min() }
+        let pending = self.admission_1_00.poll_timeout();
+        let times = [self.timers.next(), over, pending];
+        if waiting { Some(now) } else { times.into_iter().flatten().min() }
     }
 
     /// Removes a client whose connection ended by itself; true if it did.
@@ -351,13 +408,18 @@ impl Server {
         self.timers.set(index, None);
         self.lending.on_disconnected(index);
         self.by_client.remove(&client.client_id);
-        self.by_token.remove(&client.token);
-        let inbox = client.connection.take_inbox();
-        self.events.on_disconnected(index, reason, inbox, by_program);
-        let Some(id) = client.connection.accept().map(|accept| accept.connection_id).filter(|_| tell)
-        else {
+        if let Some(shown) = &client.shown {
+            self.by_token.remove(&shown.token);
+        }
+        let ready = client.connection.take_ready();
+        self.events.on_disconnected(index, reason, ready, by_program);
+        if !tell {
+            if client.connection.version() == Version::V1 {
+                self.by_address.remove(&client.connection.path().remote);
+            }
             return;
-        };
+        }
+        let id = client.id;
         client.connection.close(&self.context, reason, text, by_program);
         if self.closed_order.len() >= self.slots.capacity() {
             self.forget_closed();
@@ -368,8 +430,11 @@ impl Server {
     }
 
     fn forget_closed(&mut self) {
-        if let Some(id) = self.closed_order.pop_front() {
-            self.closed.remove(&id);
+        let id = self.closed_order.pop_front();
+        let Some(closed) = id.and_then(|id| self.closed.remove(&id)) else { return };
+        let remote = closed.connection.path().remote;
+        if self.by_address.get(&remote).copied() == id {
+            self.by_address.remove(&remote);
         }
     }
 
@@ -390,6 +455,10 @@ impl Server {
                 room.copy_from_slice(reply.bytes());
                 return Some(Transmit { path, size: reply.bytes().len() });
             }
+        }
+        let generator = &mut self.context.generator;
+        if let Some(transmit) = self.admission_1_00.poll_transmit(generator, buffer) {
+            return Some(transmit);
         }
         while let Some(&id) = self.closed_active.front() {
             if let Some(closed) = self.closed.get_mut(&id) {
@@ -451,7 +520,7 @@ impl Server {
     /// The program took a reliable message: its room may be granted again.
     fn on_taken(&mut self, index: u32) {
         let Some(client) = self.slots.get_mut(index) else { return };
-        if client.connection.inbox().credit.is_grant_due() {
+        if client.connection.is_grant_due() {
             self.activate(index);
         }
         self.note_loan_wanted(index);
@@ -521,11 +590,14 @@ impl Server {
         }
         self.closed.clear();
         self.closed_order.clear();
+        self.by_address.clear();
         self.replies.clear();
         let now = self.context.tick.now;
         self.context.generator = Generator::new(seed);
         self.admission.restart(now, &mut self.context.generator);
         self.used = UsedTokens::new(self.slots.capacity(), &mut self.context.generator);
+        self.admission_1_00.restart(&mut self.context.generator);
+        self.used_1_00 = UsedTokens::new(self.slots.capacity(), &mut self.context.generator);
     }
 
     /// True if a client is in this slot.

@@ -4,10 +4,10 @@
 
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::crypto::Key;
-use crate::crypto::key_pair::{KeyError, SecretKey, TokenKey};
+use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
 use crate::crypto::xchacha::XNONCE_SIZE;
-use crate::v2;
+use crate::{v1, v2};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -55,9 +55,8 @@ impl Version {
         }
     }
 
-    /// Only versions that clients and servers speak.
     fn from_bytes(bytes: [u8; VERSION_SIZE]) -> Option<Version> {
-        [Version::V2].into_iter().find(|version| *version.bytes() == bytes)
+        [Version::V1, Version::V2].into_iter().find(|version| *version.bytes() == bytes)
     }
 }
 
@@ -163,9 +162,46 @@ impl std::error::Error for TokenError {}
 /// Makes a connect token. The kind of `secret` chooses the protocol that the connection will speak.
 pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; TOKEN_SIZE], TokenError> {
     request.check()?;
-    let key = TokenKey::new(secret).map_err(TokenError::Key)?;
-    let nonce = random::bytes().map_err(TokenError::Random)?;
-    Ok(generate_with(request, &key, nonce))
+    match PairKey::new(secret).map_err(TokenError::Key)? {
+        PairKey::V1(key) => v1::token::generate(request, &key),
+        PairKey::V2(key) => {
+            let nonce = random::bytes().map_err(TokenError::Random)?;
+            Ok(generate_with(request, &key, nonce))
+        }
+    }
+}
+
+/// What tokens are made and opened with: the secret half of a key pair, whose kind is the protocol.
+#[derive(Clone, Debug)]
+pub enum PairKey {
+    /// A pair of the original, which speaks CUTE 1.00.
+    V1(Box<v1::token::TokenKey>),
+    /// A pair of CUTE 2.00.
+    V2(TokenKey),
+}
+
+impl From<TokenKey> for PairKey {
+    fn from(key: TokenKey) -> PairKey {
+        PairKey::V2(key)
+    }
+}
+
+impl PairKey {
+    /// Finds out which kind of pair `secret` is of, by its public half.
+    pub fn new(secret: &SecretKey) -> Result<PairKey, KeyError> {
+        match TokenKey::new(secret) {
+            Ok(key) => Ok(PairKey::V2(key)),
+            Err(_) => v1::token::TokenKey::new(secret).map(|key| PairKey::V1(Box::new(key))),
+        }
+    }
+
+    /// [`new`](Self::new), also checking that `public` is the other half.
+    pub fn for_pair(public: &PublicKey, secret: &SecretKey) -> Result<PairKey, KeyError> {
+        let key = PairKey::new(secret)?;
+        // Either kind keeps its public half at the end of its secret one.
+        let belongs = secret.0.last_chunk().is_some_and(|half| public.0 == *half);
+        if belongs { Ok(key) } else { Err(KeyError::WrongPublicKey) }
+    }
 }
 
 /// The CUTE 2.00 token that this nonce makes, which must be random; `request` was checked to fit.

@@ -128,7 +128,7 @@ fn d55_no_key_is_left_in_freed_memory() {
     let mut token = Box::new(token::generate(&request, &secret).unwrap());
     let config = ServerConfig {
         application_id: 1,
-        keys: vec![token_key],
+        keys: vec![token_key.into()],
         max_clients: 4,
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),

@@ -72,7 +72,7 @@ pub fn token(client_id: u8, serial: u8) -> [u8; TOKEN_SIZE] {
 pub fn server(seed: u8) -> Server {
     let config = ServerConfig {
         application_id: APPLICATION,
-        keys: vec![token_key().clone()],
+        keys: vec![token_key().clone().into()],
         max_clients: 4,
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),

@@ -4,8 +4,8 @@ use super::client::{cn_client_t, with_client};
 use super::error::{cn_result_t, failure, internal_failure};
 use super::server::{cn_server_t, slot, with_server};
 use super::versioned;
+use crate::connection::Connection;
 use crate::time::Instant;
-use crate::v2::connection::Connection;
 use std::ffi::c_int;
 use std::mem::offset_of;
 

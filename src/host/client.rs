@@ -3,6 +3,7 @@
 use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::client::{Client, ClientState};
+use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::drop_reason::DropCounters;
@@ -14,7 +15,6 @@ use crate::socket::fork::ForkGuard;
 use crate::socket::{Inbound, RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::{InvalidToken, TOKEN_SIZE};
-use crate::v2::connection::{Arrival, Connection, Transmit};
 use crate::v2::outbox::SendError;
 use std::fmt;
 use std::io;

@@ -2,12 +2,12 @@
 //! that of its destination's family.
 
 use super::ReadBudget;
+use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
 use crate::endpoint::{Path, Printed};
 use crate::log::{self, Level};
 use crate::socket::{Inbound, Outbound, Received, SEND_SIZE, Socket, SocketOptions};
 use crate::time::Instant;
-use crate::v2::connection::{Arrival, Transmit};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -2,7 +2,8 @@
 
 use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
-use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
+use crate::connection::{Connection, Transmit};
+use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::DropCounters;
@@ -14,8 +15,7 @@ use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
 use crate::socket::{Inbound, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
-use crate::token::USER_DATA_SIZE;
-use crate::v2::connection::{Connection, Transmit};
+use crate::token::{PairKey, USER_DATA_SIZE};
 use crate::v2::outbox::{SendError, Shaping};
 use std::fmt;
 use std::io;
@@ -127,7 +127,7 @@ impl ServerHost {
         if let Some(address) = self.bound_addresses().next() {
             return Err(StartError::Running(address));
         }
-        let key = TokenKey::for_pair(&self.config.public_key, &self.config.secret_key);
+        let key = PairKey::for_pair(&self.config.public_key, &self.config.secret_key);
         let key = key.map_err(StartError::Key)?;
         let seed = random::bytes().map_err(StartError::Random)?;
         let mut ports = Ports::default();

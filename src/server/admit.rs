@@ -1,24 +1,19 @@
 //! Who is let in (PROTOCOL section 5): requests are judged without keeping anything; a response that
 //! shows the cookie and the token's keys gets a slot.
 
-use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server};
+use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds};
+use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::rate_limit::LEAST_RATE;
 use crate::reason::DisconnectReason;
+use crate::v2;
 use crate::v2::admission::{OpenToken, Reply};
-use crate::v2::connection::{Arrival, Connection};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{DenyReason, Request, Response};
 use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.
 const MAX_COOKIES: usize = 4;
-
-/// A timeout as ACCEPT tells it: rounded up, because 0 is never.
-fn whole_seconds(timeout: Duration) -> u32 {
-    let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
-    u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
-}
 
 /// What a server thinks of a token that opened.
 enum Verdict {
@@ -50,7 +45,7 @@ impl Server {
             return Verdict::Denied(DenyReason::TOKEN_USED, DropReason::TokenUsed);
         }
         let holder = self.by_client.get(&secret.client_id).and_then(|&index| self.slots.get(index));
-        if holder.is_some_and(|client| client.creation > secret.creation) {
+        if holder.is_some_and(|client| is_newer(client, token)) {
             return Verdict::Denied(DenyReason::TOKEN_USED, DropReason::TokenUsed);
         }
         let full = holder.is_none() && self.slots.is_full();
@@ -82,7 +77,7 @@ impl Server {
             Verdict::NotYet => return Err(DropReason::Full),
             Verdict::Live(index) => {
                 let Some(client) = self.slots.get(index) else { return Err(DropReason::Unexpected) };
-                if client.random != token.random {
+                if client.shown.as_ref().is_none_or(|shown| shown.random != token.random) {
                     self.deny(&token, arrival, DenyReason::IN_USE);
                     return Err(DropReason::TokenInUse);
                 }
@@ -119,22 +114,26 @@ impl Server {
             }
             Verdict::NotYet => Err(DropReason::Full),
             Verdict::Live(index) => {
-                let Some(client) = self.slots.get_mut(index) else { return Err(DropReason::Unexpected) };
-                if client.random != token.random {
+                let Some(Client { connection, shown, .. }) = self.slots.get_mut(index) else {
+                    return Err(DropReason::Unexpected);
+                };
+                let Some((connection, shown)) = connection.as_v2_mut().zip(shown.as_mut()) else {
+                    return Err(DropReason::Unexpected);
+                };
+                if shown.random != token.random {
                     self.deny(&token, arrival, DenyReason::IN_USE);
                     return Err(DropReason::TokenInUse);
                 }
-                if client.connection.is_confirmed() {
+                if connection.is_confirmed() {
                     return Err(DropReason::Unexpected);
                 }
-                client.connection.on_sign_of_life(self.context.tick.now);
-                if client.cookies.last() == Some(&response.cookie) {
-                    client.connection.repeat_accept();
-                } else if client.cookies.len() < MAX_COOKIES
-                    && !client.cookies.contains(&response.cookie)
+                connection.on_sign_of_life(self.context.tick.now);
+                if shown.cookies.last() == Some(&response.cookie) {
+                    connection.repeat_accept();
+                } else if shown.cookies.len() < MAX_COOKIES && !shown.cookies.contains(&response.cookie)
                 {
-                    client.cookies.push(response.cookie);
-                    client.connection.restart(&mut self.context, prefix, &keys, arrival.path);
+                    shown.cookies.push(response.cookie);
+                    connection.restart(&mut self.context, prefix, &keys, arrival.path);
                 } else {
                     return Err(DropReason::Replayed);
                 }
@@ -156,7 +155,7 @@ impl Server {
                     connection_timeout: self.setup.timeout.map_or(0, whole_seconds),
                     incoming_rate: self.setup.incoming_rate.map_or(0, |rate| rate.max(LEAST_RATE)),
                 };
-                let connection = Connection::new_server(
+                let connection = v2::connection::Connection::new_server(
                     &mut self.context,
                     prefix,
                     &keys,
@@ -164,7 +163,7 @@ impl Server {
                     accept,
                     self.setup,
                 );
-                self.admit(index, arrival, token, response.cookie, connection);
+                self.admit((index, connection_id), arrival, token, response.cookie, connection);
                 Ok(())
             }
         }
@@ -172,11 +171,11 @@ impl Server {
 
     fn admit(
         &mut self,
-        index: u32,
+        (index, connection_id): (u32, u32),
         arrival: &Arrival,
         token: OpenToken<'_>,
         cookie: [u8; 16],
-        connection: Connection,
+        connection: v2::connection::Connection,
     ) {
         let now = self.context.tick.now;
         let id = *token.id();
@@ -188,12 +187,11 @@ impl Server {
         let handshake = Duration::from_secs(u64::from(packet.public.handshake_timeout));
         self.events.on_connected(index, secret.client_id, arrival.path.remote);
         let client = Client {
-            connection,
+            connection: Connection::V2(connection),
+            id: connection_id,
             client_id: secret.client_id,
-            token: id,
-            creation: secret.creation,
-            random,
-            cookies: vec![cookie],
+            expiration,
+            shown: Some(Shown { token: id, creation: secret.creation, random, cookies: vec![cookie] }),
             user_data: secret.user_data,
             heard_by: now + handshake.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
             active: false,
@@ -201,5 +199,13 @@ impl Server {
         };
         self.slots.occupy(index, Box::new(client));
         self.activate(index);
+    }
+}
+
+/// True if a client's connection is newer than a token; between the protocols expirations are compared.
+fn is_newer(client: &Client, token: &OpenToken<'_>) -> bool {
+    match &client.shown {
+        Some(shown) => shown.creation > token.secret.creation,
+        None => client.expiration > token.packet.public.expiration,
     }
 }

@@ -3,10 +3,11 @@
 //! a client that is gone come before the news that it is gone.
 
 use super::slots::Slots;
+use crate::connection::Connection;
 use crate::message::Message;
+use crate::ready::{Ready, Source};
 use crate::reason::DisconnectReason;
 use crate::slot_set::SlotSet;
-use crate::v2::inbox::{Inbox, Ready, Source};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -79,7 +80,7 @@ impl ReadySlots {
                 return None;
             };
             self.cursor = slot;
-            match slots.get_mut(slot).and_then(|client| client.connection.inbox().pop(source)) {
+            match slots.get_mut(slot).and_then(|client| client.connection.pop(source)) {
                 Some(message) => return Some((slot, message)),
                 None => self.set.remove(slot),
             }
@@ -114,12 +115,11 @@ impl EventQueue {
         &mut self,
         index: u32,
         reason: DisconnectReason,
-        inbox: Inbox,
+        (left, channel_messages): (Ready, Ready),
         by_program: bool,
     ) {
         self.packets.set.remove(index);
         self.channels.set.remove(index);
-        let (left, channel_messages) = inbox.into_ready();
         let more = left.cost() + channel_messages.cost();
         while self.left > 0 && self.left + more > self.left_most {
             self.drop_oldest_left();
@@ -150,11 +150,11 @@ impl EventQueue {
     }
 
     /// Notes that a client may have messages to take.
-    pub fn on_received(&mut self, index: u32, inbox: &Inbox) {
-        if inbox.is_ready(Source::Packets) {
+    pub fn on_received(&mut self, index: u32, connection: &mut Connection) {
+        if connection.is_ready(Source::Packets) {
             self.packets.set.insert(index);
         }
-        if inbox.is_ready(Source::Channels) {
+        if connection.is_ready(Source::Channels) {
             self.channels.set.insert(index);
         }
     }

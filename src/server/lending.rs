@@ -66,7 +66,7 @@ impl Server {
     /// Notes that a client may be waiting for credit that only a loan gives.
     pub(super) fn note_loan_wanted(&mut self, index: u32) {
         let Some(client) = self.slots.get_mut(index) else { return };
-        if !client.waits_for_loan && client.connection.inbox().credit.wanted_loan().is_some() {
+        if !client.waits_for_loan && client.connection.wanted_loan().is_some() {
             client.waits_for_loan = true;
             self.lending.waiting.push_back(index);
         }
@@ -75,8 +75,8 @@ impl Server {
     /// Lends to those who wait, in turn.
     pub(super) fn grant_loans(&mut self) {
         while let Some(&index) = self.lending.waiting.front() {
-            let credit = self.slots.get_mut(index).map(|client| &client.connection.inbox().credit);
-            let wanted = credit.and_then(|credit| credit.wanted_loan());
+            let client = self.slots.get_mut(index);
+            let wanted = client.and_then(|client| client.connection.wanted_loan());
             if wanted.is_some_and(|wanted| self.lent() + wanted > self.lending.pool) {
                 self.end_overdue_loans();
                 return;
@@ -85,7 +85,7 @@ impl Server {
             let Some(client) = self.slots.get_mut(index) else { continue };
             client.waits_for_loan = false;
             let Some(wanted) = wanted else { continue };
-            client.connection.inbox().credit.lend();
+            client.connection.lend();
             self.lending.borrowers.retain(|loan| loan.index != index);
             let since = self.context.tick.now;
             let due = since + PATIENCE + Duration::from_secs(wanted / SLOWEST);
@@ -101,8 +101,7 @@ impl Server {
         let mut lent = 0;
         lending.borrowers.retain(|loan| {
             let client = slots.get_mut(loan.index);
-            let reserved = client.map_or(0, |client| client.connection.inbox().credit.reserved());
-            let borrowed = reserved.saturating_sub(allowance);
+            let borrowed = client.map_or(0, |client| client.connection.borrowed(allowance));
             lent += borrowed;
             borrowed > 0
         });
@@ -115,9 +114,8 @@ impl Server {
         let now = self.context.tick.now;
         for Loan { index, since, due } in self.lending.borrowers.clone() {
             let Some(client) = self.slots.get_mut(index) else { continue };
-            let inbox = client.connection.inbox();
-            let idle = inbox.progress_at().max(since) + PATIENCE <= now;
-            if inbox.credit.owed() > 0 && (idle || due <= now) {
+            let idle = client.connection.progress_at().max(since) + PATIENCE <= now;
+            if client.connection.owes() && (idle || due <= now) {
                 self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false);
             }
         }

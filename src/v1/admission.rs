@@ -38,6 +38,8 @@ pub struct Judge<'a> {
     pub is_own: &'a dyn Fn(SocketAddr) -> bool,
     /// Why a client may not connect with a token of this expiration: it is connected with a newer one.
     pub refuses: &'a dyn Fn(u64, u64) -> Option<DropReason>,
+    /// True if there is no place for a client.
+    pub is_full: &'a dyn Fn(u64) -> bool,
 }
 
 impl Judge<'_> {
@@ -82,9 +84,22 @@ impl Admission {
         }
     }
 
+    /// Forgets all handshakes: this is another process now.
+    pub fn restart(&mut self, generator: &mut Generator) {
+        self.pending.restart(generator);
+        self.hash = KeyedHash::new(generator);
+        self.bad.clear();
+        self.denials.clear();
+    }
+
     /// The handshakes there are.
     pub fn pending(&self) -> &PendingTable {
         &self.pending
+    }
+
+    /// True if any token is accepted.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
     }
 
     /// Begins an update: signatures may be checked again.
@@ -102,15 +117,14 @@ impl Admission {
         if self.denials.is_empty() { self.pending.poll_timeout() } else { Some(Instant::ZERO) }
     }
 
-    /// Takes in a token packet from an address that has no connection. If there are no free slots,
-    /// `is_full`, its client is denied.
+    /// Takes in a token packet from an address that has no connection. A client that there is no place for
+    /// is denied.
     pub fn handle_token(
         &mut self,
         now: Instant,
         arrival: &Arrival,
         packet: &[u8; PACKET_SIZE],
         judge: &Judge<'_>,
-        is_full: bool,
         generator: &mut Generator,
     ) -> Result<(), DropReason> {
         let token = self.read(packet)?;
@@ -131,7 +145,7 @@ impl Admission {
         }
         let secret =
             self.open(&token, print, |client_id| judge.refusal(client_id, &token.id, expiration))?;
-        if is_full {
+        if (judge.is_full)(secret.client_id) {
             self.deny_with(PacketSeal::new(Side::Server, &secret.keys), path, generator);
             return Err(DropReason::Full);
         }
@@ -277,9 +291,10 @@ mod tests {
                 unix: UNIX,
                 is_own: &|address| address == SERVER.parse().unwrap(),
                 refuses: &|client_id, _| (client_id != 77).then_some(DropReason::TokenInUse),
+                is_full: &|_| self.is_full,
             };
-            let (is_full, generator) = (self.is_full, &mut self.generator);
-            self.admission.handle_token(Instant::ZERO, &arrival, packet, &judge, is_full, generator)
+            let generator = &mut self.generator;
+            self.admission.handle_token(Instant::ZERO, &arrival, packet, &judge, generator)
         }
 
         fn sends(&mut self) -> Vec<usize> {

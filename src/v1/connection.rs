@@ -5,7 +5,7 @@
 //! Type and path of a packet prove nothing here: what is not expected in a state is dropped.
 
 use super::inbox::Inbox;
-use super::packet::{Accepted, MAX_PAYLOAD_SIZE, Packet, Side};
+use super::packet::{Accepted, MAX_PAYLOAD_SIZE, MAX_SIZE, Packet, Side};
 use super::packet_seal::PacketSeal;
 use super::transport::Transport;
 use crate::connection::{Arrival, Context, End, Scope, Setup, Transmit};
@@ -189,6 +189,16 @@ impl Connection {
     /// How many unreliable messages were given up before they left whole.
     pub fn dropped_unreliable(&self) -> u64 {
         self.transport.dropped_unreliable()
+    }
+
+    /// Bytes of the reliable messages that are not acknowledged yet.
+    pub fn reliable_queued(&self) -> usize {
+        self.transport.reliable_queued()
+    }
+
+    /// The largest datagram that leaves, UDP payload.
+    pub fn largest_datagram(&self) -> usize {
+        MAX_SIZE
     }
 
     /// What arrived.

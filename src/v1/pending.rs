@@ -72,6 +72,12 @@ impl PendingTable {
         }
     }
 
+    /// Forgets all handshakes.
+    pub fn restart(&mut self, generator: &mut Generator) {
+        self.handshakes = KeyedMap::with_hasher(KeyedHash::new(generator));
+        self.due.clear();
+    }
+
     /// How many handshakes there are.
     pub fn len(&self) -> usize {
         self.handshakes.len()

@@ -37,6 +37,7 @@ const ENCRYPT: Pass = Pass { key: 0xFF, end: 0x08, padding: Domain::Aead };
 
 /// A key ready for use: the states that both passes have when they have taken in context and key, which
 /// spares three permutations in each. Wiped when dropped.
+#[derive(Clone)]
 pub struct Secretbox {
     key: Key,
     deriving: State,

@@ -32,7 +32,7 @@ pub fn token_id(packet: &[u8; PACKET_SIZE]) -> TokenId {
 }
 
 /// What the secret half of a pair of CUTE 1.00 is used for: making tokens, and opening them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TokenKey {
     signing: SigningKey,
     secretbox: Secretbox,

@@ -238,6 +238,11 @@ impl Transport {
         self.unreliable.keep_newest(budget);
     }
 
+    /// What the reliable messages cost that are not acknowledged.
+    pub fn reliable_queued(&self) -> usize {
+        self.reliable.cost()
+    }
+
     /// How many unreliable messages were given up.
     pub fn dropped_unreliable(&self) -> u64 {
         self.unreliable.dropped()

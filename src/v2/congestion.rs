@@ -23,7 +23,7 @@ const MOST_ON_TOP: u64 = 6;
 const RTT_MEMORY: Duration = Duration::from_secs(10);
 const RTT_PROBE: Duration = Duration::from_millis(200);
 /// A packet that took this much longer than the fastest and its own tick explain waited in a queue.
-const QUEUE_ALLOWANCE: Duration = Duration::from_millis(5);
+const QUEUE_ALLOWANCE: Duration = Duration::from_millis(6);
 
 /// Gains, in percent. The draft starts with 289; ticks make a round longer, and its measurement later.
 const STARTUP_GAIN: u64 = 300;
@@ -149,7 +149,7 @@ impl Congestion {
                 share(bytes_in(self.startup_rate(), span), STARTUP_GAIN).max(INITIAL_WINDOW)
             }
             // What startup sent too much of is still on the way.
-            Mode::Drain(_) => share(bytes_in(self.rate.max(), span), STARTUP_GAIN),
+            Mode::Drain(_) => share(bytes_in(self.startup_rate(), span), STARTUP_GAIN),
             Mode::ProbeRate(..) => share(bytes_in(self.rate.max(), span), WINDOW_GAIN),
             Mode::ProbeRtt(_) => MIN_WINDOW,
         }

@@ -271,7 +271,15 @@ fn a_bad_network_loses_no_disconnect_for_long() {
         let mut world = World::connected_over(seed, 2, network);
         world.run(secs(2));
         world.events();
-        let slot = world.clients[1].client.connection().unwrap().accept().unwrap().client_index;
+        let slot = world.clients[1]
+            .client
+            .connection()
+            .unwrap()
+            .as_v2()
+            .unwrap()
+            .accept()
+            .unwrap()
+            .client_index;
         world.clients[0].client.disconnect();
         world.flush_client(0);
         world.kick(slot, true);

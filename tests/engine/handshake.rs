@@ -314,7 +314,7 @@ fn a_newer_token_takes_the_connection_over_and_an_older_one_does_not() {
 fn d52_clients_that_connect_together_are_told_their_own_ids() {
     let world = World::connected(3, 8);
     for (number, client) in world.clients.iter().enumerate() {
-        let accept = client.client.connection().unwrap().accept().unwrap();
+        let accept = client.client.connection().unwrap().as_v2().unwrap().accept().unwrap();
         assert_eq!(accept.client_id, number as u64 + 1);
         assert_eq!(accept.max_clients, 32);
         assert_eq!(accept.connection_timeout, 10);

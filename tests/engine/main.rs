@@ -8,6 +8,7 @@ mod filling;
 mod handshake;
 mod hostile;
 mod link;
+mod mixed;
 mod mtu;
 mod quiet;
 mod rates;

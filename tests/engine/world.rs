@@ -2,7 +2,7 @@
 
 use cute_net::client::{Client, ClientState};
 use cute_net::crypto::Key;
-use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
+use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Delivery;
@@ -10,7 +10,7 @@ use cute_net::reason::DisconnectReason;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
-use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v2::connection::Arrival;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -99,7 +99,7 @@ impl World {
         let (_, secret) = key_pair::generate().unwrap();
         let config = ServerConfig {
             application_id: APPLICATION,
-            keys: vec![TokenKey::new(&secret).unwrap()],
+            keys: vec![PairKey::new(&secret).unwrap()],
             max_clients: 32,
             connection_timeout: Some(Duration::from_secs(10)),
             resend_ceiling: Duration::from_millis(100),

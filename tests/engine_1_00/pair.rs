@@ -240,9 +240,10 @@ impl Pair {
                 unix: UNIX,
                 is_own: &|own| own == address(SERVER),
                 refuses: &|_, _| None,
+                is_full: &|_| false,
             };
             let generator = &mut context.generator;
-            return self.admission.handle_token(self.now, arrival, packet, &judge, false, generator);
+            return self.admission.handle_token(self.now, arrival, packet, &judge, generator);
         }
         let remote = arrival.path.remote;
         self.admission.handle_response(remote, UNIX, bytes)?;

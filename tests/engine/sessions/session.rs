@@ -10,13 +10,13 @@ use crate::{ms, secs};
 use connection::Connection;
 use cute_net::client::{Client, ClientState};
 use cute_net::crypto::Key;
-use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
+use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::endpoint::Path;
 use cute_net::message::Message;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
-use cute_net::token::{self, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::token::{self, PairKey, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v2::connection::Arrival;
 use cute_net::v2::packet::PacketType;
 use std::collections::HashMap;
@@ -98,7 +98,7 @@ impl Session {
         let cap = |draw: &mut Draw| draw.rate().filter(|_| !clean);
         let config = ServerConfig {
             application_id: APPLICATION,
-            keys: vec![TokenKey::new(&secret).unwrap()],
+            keys: vec![PairKey::new(&secret).unwrap()],
             max_clients: 16,
             connection_timeout: Some(timeout),
             resend_ceiling: draw.pick([ms(100), Duration::MAX]),
