@@ -209,6 +209,30 @@ cn_result_t cnx_server_client_user_data(cn_server_t *server,
 /// Fails if the address can't be read.
 cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *address_and_port);
 
+/// Makes a key pair as the original `cute_net.h` does: connections of tokens made with it speak CUTE 1.00,
+/// which clients and servers of the original understand. Use `cn_crypto_sign_keygen` where there are none: CUTE
+/// 2.00 is safer and needs fewer bytes. Does nothing if a pointer is NULL.
+void cnx_crypto_sign_keygen_1_00(cn_crypto_sign_public_t *public_key,
+                                 cn_crypto_sign_secret_t *secret_key);
+
+/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was created with:
+/// at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00 and of CUTE 1.00
+/// (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one port. So keys are
+/// replaced without a pause: add the new pair to the servers, make tokens with it, and remove the old pair when
+/// its last token has expired.
+///
+/// Fails if a pointer is NULL, if the halves do not belong together, or if there are 16 pairs.
+cn_result_t cnx_server_add_key(cn_server_t *server,
+                               const cn_crypto_sign_public_t *public_key,
+                               const cn_crypto_sign_secret_t *secret_key);
+
+/// Lets those clients in no more whose tokens were made with the pair of this public key, be it the pair that the
+/// server was created with. Who is connected stays so. A server without any pair lets nobody in.
+///
+/// Fails if a pointer is NULL, or if the server has no such pair.
+cn_result_t cnx_server_remove_key(cn_server_t *server,
+                                  const cn_crypto_sign_public_t *public_key);
+
 /// Where a server listens: after a start at port 0, which port that was. The IPv4 address of a server that
 /// listens at two.
 ///
@@ -448,6 +472,17 @@ void cnx_server_client_user_data_p(cn_server_t *server,
 void cnx_server_add_public_address_p(cn_server_t *server,
                                      const char *address_and_port,
                                      cn_result_t *out);
+
+/// `cnx_server_add_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_add_key_p(cn_server_t *server,
+                          const cn_crypto_sign_public_t *public_key,
+                          const cn_crypto_sign_secret_t *secret_key,
+                          cn_result_t *out);
+
+/// `cnx_server_remove_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_remove_key_p(cn_server_t *server,
+                             const cn_crypto_sign_public_t *public_key,
+                             cn_result_t *out);
 
 /// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_start_dual_p(cn_server_t *server,

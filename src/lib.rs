@@ -16,7 +16,7 @@
 //!                                      |
 //!   client, server      who is connected; events; one engine for each handle
 //!                                      |
-//!   v1       CUTE 1.00: tokens and packets of the original
+//!   v1       CUTE 1.00: handshake, packets and transport of the original
 //!   v2       CUTE 2.00: handshake, packets, frames, loss recovery, messages
 //!                                      |
 //!   token, replay, crypto, endpoint, bytes       what any protocol needs

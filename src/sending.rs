@@ -20,6 +20,8 @@ pub enum SendError {
     Empty,
     /// There is no such channel.
     NoSuchChannel(u8),
+    /// The connection speaks CUTE 1.00, which has channel 0 alone.
+    NoChannels,
     /// It is larger than [`MAX_MESSAGE_SIZE`].
     TooLarge(usize),
     /// The queue holds all it may.
@@ -37,6 +39,10 @@ impl fmt::Display for SendError {
             SendError::NoSuchChannel(channel) => {
                 write!(f, "Wire channels are 0 to {}, not {channel}.", CHANNELS - 1)
             }
+            SendError::NoChannels => f.write_str(
+                "This connection speaks CUTE 1.00, which has no message channels: its key pair is the \
+                 original's. Send packets, or use a pair of cn_crypto_sign_keygen.",
+            ),
             SendError::TooLarge(size) => {
                 write!(
                     f,

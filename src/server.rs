@@ -17,6 +17,7 @@ pub use lending::DEFAULT_MEMORY;
 pub use slots::MAX_CLIENTS;
 
 use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
+use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
@@ -190,7 +191,7 @@ impl Server {
         for key in &config.keys {
             match key {
                 PairKey::V1(key) => keys_1_00.push((**key).clone()),
-                PairKey::V2(key) => keys.push(key.clone()),
+                PairKey::V2(key) => keys.push((**key).clone()),
             }
         }
         let application_id = config.application_id;
@@ -254,6 +255,20 @@ impl Server {
         if !self.addresses.public.contains(&address) {
             self.addresses.public.push(address);
         }
+    }
+
+    /// Also accepts tokens made with `key`: of new pairs, or of pairs of the other protocol.
+    pub fn add_key(&mut self, key: &PairKey) {
+        match key {
+            PairKey::V1(key) => self.admission_1_00.add_key(key),
+            PairKey::V2(key) => self.admission.add_key(key),
+        }
+    }
+
+    /// Accepts tokens of the pair with this public half no more. Connections made with them live on.
+    pub fn remove_key(&mut self, public: &PublicKey) {
+        self.admission_1_00.remove_key(public);
+        self.admission.remove_key(public);
     }
 
     /// Begins an update: `now` is the sum of all steps so far, `unix` what the program says the time

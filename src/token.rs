@@ -177,12 +177,12 @@ pub enum PairKey {
     /// A pair of the original, which speaks CUTE 1.00.
     V1(Box<v1::token::TokenKey>),
     /// A pair of CUTE 2.00.
-    V2(TokenKey),
+    V2(Box<TokenKey>),
 }
 
 impl From<TokenKey> for PairKey {
     fn from(key: TokenKey) -> PairKey {
-        PairKey::V2(key)
+        PairKey::V2(Box::new(key))
     }
 }
 
@@ -190,7 +190,7 @@ impl PairKey {
     /// Finds out which kind of pair `secret` is of, by its public half.
     pub fn new(secret: &SecretKey) -> Result<PairKey, KeyError> {
         match TokenKey::new(secret) {
-            Ok(key) => Ok(PairKey::V2(key)),
+            Ok(key) => Ok(PairKey::from(key)),
             Err(_) => v1::token::TokenKey::new(secret).map(|key| PairKey::V1(Box::new(key))),
         }
     }

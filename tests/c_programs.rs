@@ -60,6 +60,7 @@ programs! {
     extensions,
     framework,
     ipv4_only,
+    keys,
     layout,
     lifecycle,
     macros,

@@ -31,6 +31,9 @@ impl fmt::Debug for SecretKey {
     }
 }
 
+/// Key pairs a server may have at once: each is tried for a token of CUTE 1.00, which names none.
+pub const MAX_PAIRS: usize = 16;
+
 /// Why a secret key can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
@@ -38,6 +41,8 @@ pub enum KeyError {
     NotAPair,
     /// The public key beside it belongs to another secret key.
     WrongPublicKey,
+    /// A server has as many pairs as it may have.
+    TooMany,
 }
 
 impl fmt::Display for KeyError {
@@ -45,8 +50,11 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             KeyError::NotAPair => {
                 "The secret key is damaged or of another kind: its second 32 bytes are not the public key that \
-                 belongs to the first 32. Make a pair with cn_crypto_sign_keygen; pairs made by the original \
-                 cute_net.h (CUTE 1.00) are not supported by this version."
+                 belongs to the first 32. Make a pair with cn_crypto_sign_keygen, or with the original \
+                 cute_net.h for CUTE 1.00."
+            }
+            KeyError::TooMany => {
+                "A server has at most 16 key pairs at once: remove one that is no longer used first."
             }
             KeyError::WrongPublicKey => {
                 "The public key does not belong to the secret key: use the two halves that one call of \

@@ -51,7 +51,7 @@ const _: () =
 
 /// Without random bytes nothing secret can be made, and the functions that need them most can't say so:
 /// better no process than keys that everybody knows. No system does this once it is up.
-fn or_abort<T>(result: Result<T, RandomError>) -> T {
+pub(super) fn or_abort<T>(result: Result<T, RandomError>) -> T {
     result.unwrap_or_else(|error| {
         eprintln!("cute_net: {error}");
         std::process::abort();

@@ -7,7 +7,8 @@ use super::channels::{
 };
 use super::client::{cn_client_connect, cn_client_send, cn_client_t};
 use super::crypto::{
-    cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_secret_t, cn_generate_connect_token,
+    cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_public_t, cn_crypto_sign_secret_t,
+    cn_generate_connect_token,
 };
 use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
 use super::error::{cn_error_failure, cn_error_success, cn_init, cn_is_error, cn_result_t};
@@ -18,9 +19,9 @@ use super::server::{
 use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use super::x::{
-    cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_public_address,
-    cnx_server_bound_endpoint, cnx_server_client_user_data, cnx_server_counters,
-    cnx_server_set_max_clients, cnx_server_start_dual,
+    cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_key,
+    cnx_server_add_public_address, cnx_server_bound_endpoint, cnx_server_client_user_data,
+    cnx_server_counters, cnx_server_remove_key, cnx_server_set_max_clients, cnx_server_start_dual,
 };
 use std::ffi::{c_char, c_int, c_void};
 
@@ -281,6 +282,39 @@ pub unsafe extern "C" fn cnx_server_add_public_address_p(
     // SAFETY: the caller passes what `cnx_server_add_public_address` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_server_add_public_address(server, address_and_port));
+    }
+}
+
+/// `cnx_server_add_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_add_key_p(
+    server: *mut cn_server_t,
+    public_key: *const cn_crypto_sign_public_t,
+    secret_key: *const cn_crypto_sign_secret_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_add_key` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_add_key(server, public_key, secret_key));
+    }
+}
+
+/// `cnx_server_remove_key`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_remove_key_p(
+    server: *mut cn_server_t,
+    public_key: *const cn_crypto_sign_public_t,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_remove_key` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_remove_key(server, public_key));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ports::Ports;
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::connection::{Connection, Transmit};
-use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey};
+use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::DropCounters;
@@ -77,6 +77,9 @@ impl std::error::Error for StartError {}
 pub struct ServerHost {
     config: ServerHostConfig,
     max_clients: usize,
+    /// Key pairs besides that of `config`, and whether that one counts.
+    added_keys: Vec<(PublicKey, PairKey)>,
+    own_key_retired: bool,
     shaping: Shaping,
     public: Vec<SocketAddr>,
     clock: Clock,
@@ -97,6 +100,8 @@ impl ServerHost {
         ServerHost {
             config,
             max_clients: max_clients.clamp(1, MAX_CLIENTS),
+            added_keys: Vec::new(),
+            own_key_retired: false,
             shaping: Shaping::default(),
             public: Vec::new(),
             clock: Clock::default(),
@@ -127,8 +132,12 @@ impl ServerHost {
         if let Some(address) = self.bound_addresses().next() {
             return Err(StartError::Running(address));
         }
-        let key = PairKey::for_pair(&self.config.public_key, &self.config.secret_key);
-        let key = key.map_err(StartError::Key)?;
+        let mut keys = Vec::new();
+        if !self.own_key_retired {
+            let key = PairKey::for_pair(&self.config.public_key, &self.config.secret_key);
+            keys.push(key.map_err(StartError::Key)?);
+        }
+        keys.extend(self.added_keys.iter().map(|(_, key)| key.clone()));
         let seed = random::bytes().map_err(StartError::Random)?;
         let mut ports = Ports::default();
         for &address in addresses {
@@ -136,7 +145,7 @@ impl ServerHost {
         }
         let config = ServerConfig {
             application_id: self.config.application_id,
-            keys: vec![key],
+            keys,
             max_clients: self.max_clients,
             connection_timeout: self.config.connection_timeout,
             resend_ceiling: self.config.resend_ceiling,
@@ -299,6 +308,36 @@ impl ServerHost {
         if let Some(engine) = &mut self.engine {
             engine.add_public_address(address);
         }
+    }
+
+    /// Also accepts tokens made with a key pair, of either kind, now and after every start.
+    pub fn add_key(&mut self, public: &PublicKey, secret: &SecretKey) -> Result<(), KeyError> {
+        let key = PairKey::for_pair(public, secret)?;
+        if *public == self.config.public_key {
+            self.own_key_retired = false;
+        } else if !self.added_keys.iter().any(|(known, _)| known == public) {
+            if self.added_keys.len() + 1 >= MAX_PAIRS {
+                return Err(KeyError::TooMany);
+            }
+            self.added_keys.push((*public, key.clone()));
+        }
+        if let Some(engine) = &mut self.engine {
+            engine.add_key(&key);
+        }
+        Ok(())
+    }
+
+    /// Accepts tokens of a key pair no more, now and after every start; the pair that the server was created
+    /// with can be retired too. Connections made with them live on. False if there is no such pair.
+    pub fn remove_key(&mut self, public: &PublicKey) -> bool {
+        let before = self.added_keys.len();
+        self.added_keys.retain(|(known, _)| known != public);
+        let own = *public == self.config.public_key && !self.own_key_retired;
+        self.own_key_retired |= own;
+        if let Some(engine) = &mut self.engine {
+            engine.remove_key(public);
+        }
+        own || self.added_keys.len() < before
     }
 
     /// Sets when messages leave.

@@ -8,6 +8,7 @@ use super::pending::{Handshake, PendingTable};
 use super::token::{TokenId, TokenKey, TokenPacket, TokenSecret};
 use crate::bytes::Reader;
 use crate::connection::{Arrival, Transmit};
+use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint;
@@ -95,6 +96,23 @@ impl Admission {
     /// The handshakes there are.
     pub fn pending(&self) -> &PendingTable {
         &self.pending
+    }
+
+    /// Also accepts tokens made with `key`.
+    pub fn add_key(&mut self, key: &TokenKey) {
+        self.keep_keys(|known| known.public() != key.public(), Some(key));
+    }
+
+    /// Accepts tokens of the pair with this public half no more.
+    pub fn remove_key(&mut self, public: &PublicKey) {
+        self.keep_keys(|known| known.public() != *public, None);
+    }
+
+    /// Replaces the keys: what a key is moved out of would not be wiped.
+    fn keep_keys(&mut self, keeps: impl Fn(&TokenKey) -> bool, more: Option<&TokenKey>) {
+        let mut keys = Vec::with_capacity(self.keys.len() + 1);
+        keys.extend(self.keys.iter().filter(|key| keeps(key)).chain(more).cloned());
+        self.keys = keys;
     }
 
     /// True if any token is accepted.

@@ -174,7 +174,7 @@ impl Connection {
         bytes: &[u8],
     ) -> Result<(), SendError> {
         if channel > 0 {
-            return Err(SendError::NoSuchChannel(channel));
+            return Err(SendError::NoChannels);
         }
         self.busy_at = Some(self.sent_at.max(self.heard_at));
         self.transport.send(delivery.is_reliable(), bytes)
@@ -280,7 +280,13 @@ impl Connection {
             }
             Packet::Payload(payload) => {
                 self.on_heard(now);
+                let samples = self.transport.rtt().samples();
                 let (report, result) = self.transport.handle_payload(payload, arrival.at, now);
+                if let Some(latest) = self.transport.rtt().latest()
+                    && self.transport.rtt().samples() != samples
+                {
+                    self.statistics.on_round_trip(arrival.at, latest);
+                }
                 if (report.arrived, report.lost) != (0, 0) {
                     self.statistics.on_settled(now, report.arrived, report.lost);
                 }
@@ -601,7 +607,7 @@ mod tests {
     fn there_is_one_channel() {
         let mut f = confirmed(SETUP);
         let refused = f.server.send(1, Delivery::ReliableOrdered, 0, b"x");
-        assert_eq!(refused, Err(SendError::NoSuchChannel(1)));
+        assert_eq!(refused, Err(SendError::NoChannels));
         assert_eq!(f.server.send(0, Delivery::ReliableOrdered, 0, b""), Err(SendError::Empty));
     }
 }

@@ -7,7 +7,7 @@ use super::handshake::{self, CHALLENGE_SIZE, DENIED_SIZE, DenyReason, Request, R
 use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
 use super::token::{self, TokenId, TokenPacket, TokenSecret};
 use crate::bytes::{Reader, Writer};
-use crate::crypto::key_pair::TokenKey;
+use crate::crypto::key_pair::{PublicKey, TokenKey};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint;
@@ -91,6 +91,23 @@ impl Admission {
             cookies: CookieJar::new(now, generator),
             denials: 0,
         }
+    }
+
+    /// Also accepts tokens made with `key`.
+    pub fn add_key(&mut self, key: &TokenKey) {
+        self.keep_keys(|known| known.id() != key.id(), Some(key));
+    }
+
+    /// Accepts tokens of the pair with this public half no more.
+    pub fn remove_key(&mut self, public: &PublicKey) {
+        self.keep_keys(|known| !public.0.starts_with(&known.id()), None);
+    }
+
+    /// Replaces the keys: what a key is moved out of would not be wiped.
+    fn keep_keys(&mut self, keeps: impl Fn(&TokenKey) -> bool, more: Option<&TokenKey>) {
+        let mut keys = Vec::with_capacity(self.keys.len() + 1);
+        keys.extend(self.keys.iter().filter(|key| keeps(key)).chain(more).cloned());
+        self.keys = keys;
     }
 
     /// Draws all keys anew: nothing given out before is accepted, and no nonce comes again.
