@@ -263,7 +263,7 @@ impl World {
     pub fn check_player(&mut self, player: usize) {
         self.run_until("connected", |world| world.is_connected(player));
         let client = &mut self.players[player].client;
-        let accept = *client.connection().and_then(|connection| connection.accept()).unwrap();
+        let accept = *client.connection().and_then(|connection| connection.as_v2()?.accept()).unwrap();
         client.send(0, Delivery::ReliableOrdered, 0, b"am I well?").unwrap();
         let sent = self.server.send(accept.client_index, 0, Delivery::ReliableOrdered, 0, b"you are");
         sent.expect("the server has the client");
