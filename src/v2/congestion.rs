@@ -51,8 +51,8 @@ enum Mode {
     Drain(Instant),
     /// Sends at the rate, and every few rounds more: the phase, since then.
     ProbeRate(u8, Instant),
-    /// Sends next to nothing, to see the round trip without a queue: until then, once that is known.
-    ProbeRtt(Option<Instant>),
+    /// Sends next to nothing, to see the round trip without a queue, until then.
+    ProbeRtt(Instant),
 }
 
 /// The model of a path.
@@ -314,10 +314,7 @@ impl Congestion {
             Mode::ProbeRate(phase, since) if now.since(since) > span => {
                 self.mode = Mode::ProbeRate(self.phase_after(phase), now);
             }
-            Mode::ProbeRtt(None) if ack.in_flight <= MIN_WINDOW => {
-                self.mode = Mode::ProbeRtt(Some(now + RTT_PROBE.max(span)));
-            }
-            Mode::ProbeRtt(Some(until)) if until <= now => {
+            Mode::ProbeRtt(until) if until <= now => {
                 self.min_rtt_at = now;
                 self.mode = if self.is_full { Mode::ProbeRate(FOUND, now) } else { Mode::Startup };
             }
@@ -330,7 +327,9 @@ impl Congestion {
             self.min_rtt = Some(self.latest_rtt);
             self.min_rtt_at = now;
             if !app_limited {
-                self.mode = Mode::ProbeRtt(None);
+                // What is on the way arrives first. How much stays on the way is not asked: what is
+                // unreliable goes on.
+                self.mode = Mode::ProbeRtt(now + span + RTT_PROBE.max(span));
             }
         }
     }
@@ -353,7 +352,7 @@ impl Congestion {
 }
 
 fn share(value: u64, percent: u64) -> u64 {
-    u64::try_from(u128::from(value) * u128::from(percent) / 100).unwrap_or(u64::MAX)
+    value.saturating_mul(percent) / 100
 }
 
 #[cfg(test)]
@@ -533,6 +532,30 @@ mod tests {
         let before = path.number;
         path.share(ms(1000));
         assert!(path.number - before >= 40, "{}", path.number - before);
+    }
+
+    #[test]
+    fn the_round_trip_is_measured_anew_while_something_else_fills_the_path() {
+        let mut path = PathModel::new(2_000_000, 200_000);
+        path.share(ms(3000));
+        let used = path.share(ms(25_000));
+        assert!(used > 0.9, "{used}");
+        // Unreliable packets leave whatever the window says: more than it is while the path is drained.
+        let (mut probed, mut after) = (0, 0);
+        for _ in 0..3000 {
+            for _ in 0..10 {
+                let departure = path.congestion.on_sent(path.now, 1200, path.in_flight);
+                let at = path.free_at.max(path.now) + ms(50);
+                path.flying.push_back((at, path.now, departure, false));
+                path.in_flight += 1200;
+                path.number += 1;
+            }
+            path.step();
+            let probing = matches!(path.congestion.mode, Mode::ProbeRtt(_));
+            probed += u32::from(probing);
+            after += u32::from(!probing && probed > 0);
+        }
+        assert!(probed > 0 && after > 2 * probed, "{probed} {after}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! is woken by the engine's timer sends a few packets at a time. Rate that was not used is not saved up:
 //! a burst that comes later than its time only fills a queue.
 
+use super::delivery_rate::{bytes_in, time_for};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -56,6 +57,16 @@ impl Pacer {
         self.budget = self.budget.saturating_add(worth(rate, elapsed.min(longest)));
     }
 
+    /// True if a packet waits for the budget.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// True if time has passed since the last [`advance`](Self::advance).
+    pub fn is_behind(&self, now: Instant) -> bool {
+        self.at < now
+    }
+
     /// True if a packet may leave, whose last bytes may be borrowed; false if it has to wait.
     pub fn ready(&mut self) -> bool {
         self.waiting = self.budget <= 0;
@@ -75,14 +86,13 @@ impl Pacer {
         }
         let quantum = worth(rate, QUANTUM).max(LEAST_QUANTUM);
         let missing = (quantum - self.budget).max(1).unsigned_abs();
-        let nanos = u128::from(missing) * 1_000_000_000 / u128::from(rate.max(1));
-        Some(self.at + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+        Some(self.at + time_for(missing, rate))
     }
 }
 
 /// Bytes that `rate` earns in `time`.
 fn worth(rate: u64, time: Duration) -> i64 {
-    i64::try_from(u128::from(rate) * time.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX)
+    i64::try_from(bytes_in(rate, time)).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

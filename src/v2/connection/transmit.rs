@@ -58,7 +58,9 @@ impl Connection {
         buffer: &mut [u8],
     ) -> Option<Transmit> {
         let now = context.tick.now;
-        self.pacer.advance(now, context.tick.interval(), self.loss.congestion.pacing_rate());
+        if self.pacer.is_behind(now) {
+            self.pacer.advance(now, context.tick.interval(), self.loss.congestion.pacing_rate());
+        }
         if let Some(cap) = &self.outgoing
             && !cap.ready(now)
         {
