@@ -280,3 +280,31 @@ fn d45_the_port_that_the_system_chose_can_be_asked() {
     assert!(error.contains(&address.to_string()), "{error}");
     assert_eq!(second.bound_addresses().next(), None);
 }
+
+/// Loopback takes datagrams of any size; where the system marks them not to be cut, they grow to Ethernet's.
+#[test]
+fn a_transfer_over_a_socket_grows_its_datagrams() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let mut pair = Pair::at(address);
+        let mut client = pair.client(1);
+        let bytes: Vec<u8> = (0..8 << 20).map(|at| (at % 251) as u8).collect();
+        client.send(0, Delivery::ReliableOrdered, 0, &bytes).unwrap();
+        let mut came = Vec::new();
+        for _ in 0..2000 {
+            client.update(DT, UNIX);
+            pair.server.update(DT, UNIX);
+            came.extend(pair.messages());
+            if !came.is_empty() {
+                break;
+            }
+        }
+        assert!(came == [bytes]);
+        let largest = client.connection().unwrap().largest_datagram();
+        let expected = match (cfg!(target_os = "linux"), address.starts_with('[')) {
+            (true, false) => 1472,
+            (true, true) => 1452,
+            (false, _) => 1200,
+        };
+        assert_eq!(largest, expected);
+    }
+}
