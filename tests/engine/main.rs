@@ -5,6 +5,7 @@
 mod data;
 mod defects_1_00;
 mod defects_1_00_entry;
+mod defects_1_00_honest;
 mod ending;
 mod filling;
 mod handshake;
