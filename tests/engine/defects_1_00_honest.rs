@@ -47,6 +47,9 @@ fn d33_unreliable_messages_of_multiples_of_1100_bytes_arrive_whole() {
     puppet.sends(&mut world, &fragment(false, 0, (2, 0), &[7; 1100])).unwrap();
     puppet.sends(&mut world, &fragment(false, 0, (2, 1), b"")).unwrap();
     assert_eq!(puppet.received(&mut world), [[7; 1100]]);
+    // And where it is the only one, nothing is left to deliver.
+    puppet.sends(&mut world, &fragment(false, 1, (1, 0), b"")).unwrap();
+    assert!(puppet.received(&mut world).is_empty());
 }
 
 #[test]
