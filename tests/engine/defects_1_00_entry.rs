@@ -165,6 +165,21 @@ fn d20_one_token_shown_from_a_thousand_addresses_occupies_few_handshakes() {
 }
 
 #[test]
+fn d20_a_player_gets_in_whoever_shows_its_token_after_it() {
+    let mut world = world_with_honest_client(1);
+    let mut player = Puppet::new(&mut world, 5);
+    let challenge = player.challenge(&mut world);
+    for number in 0..30 {
+        assert_eq!(say(&mut world, stranger(number), &player.token).0, Ok(()));
+    }
+    world.run(ms(100));
+    assert_eq!(player.echo(&mut world, &challenge).0, Ok(()));
+    world.step();
+    assert_eq!(world.servers[0].server.connected(), 2);
+    honest_client_is_well(&mut world);
+}
+
+#[test]
 fn d20_handshakes_that_nobody_finishes_are_bounded_and_end() {
     let mut world = world_with_honest_client(1);
     let mut full = 0;
