@@ -9,6 +9,7 @@ use crate::v1;
 use crate::v1::admission::Judge;
 use crate::v1::packet::{Accepted, PacketType};
 use crate::v1::pending::Handshake;
+use std::net::SocketAddr;
 
 /// Seconds that stand for "never": clients of the original take 0 for "at once".
 const NEVER: u32 = 1_000_000_000;
@@ -17,10 +18,13 @@ impl Server {
     /// Takes in a datagram whose first byte is a type of CUTE 1.00.
     pub(super) fn handle_1_00(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
         let remote = arrival.path.remote;
-        if let Some(&id) = self.by_address.get(&remote) {
+        let is_token = bytes.first() == Some(&0);
+        let is_echo = bytes.first() == Some(&(PacketType::ChallengeResponse as u8));
+        // D53: a player that comes back may do so from the address of the connection that it lost.
+        let enters = is_token || (is_echo && self.admission_1_00.pending().get(remote).is_some());
+        if let Some(&id) = self.by_address.get(&remote).filter(|_| !enters) {
             return self.handle_connected(id, arrival, bytes);
         }
-        let is_token = bytes.first() == Some(&0);
         if !self.admission_1_00.has_keys() {
             return Err(if is_token { DropReason::Version } else { DropReason::Type });
         }
@@ -40,17 +44,24 @@ impl Server {
         arrival: &Arrival,
         packet: &[u8; crate::token::PACKET_SIZE],
     ) -> Result<(), DropReason> {
+        let there = self.client_at(arrival.path.remote);
         let Server { context, admission_1_00, used_1_00, addresses, slots, by_client, unix, .. } = self;
         let holder = |client_id| by_client.get(&client_id).and_then(|&index| slots.get(index));
         let judge = Judge {
             used: used_1_00,
             unix: *unix,
             is_own: &|address| addresses.is_own(address, arrival.path.local),
-            refuses: &|client_id, expiration| refusal(holder(client_id), expiration),
+            refuses: &|client_id, expiration| refusal(client_id, there, holder(client_id), expiration),
             is_full: &|client_id| holder(client_id).is_none() && slots.is_full(),
         };
         let now = context.tick.now;
         admission_1_00.handle_token(now, arrival, packet, &judge, &mut context.generator)
+    }
+
+    /// Who is connected at an address.
+    fn client_at(&self, remote: SocketAddr) -> Option<u64> {
+        let index = self.slots.find(*self.by_address.get(&remote)?)?;
+        self.slots.get(index).map(|client| client.client_id)
     }
 
     fn handle_echo(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
@@ -64,7 +75,9 @@ impl Server {
             self.admission_1_00.take(remote);
             return Err(DropReason::TokenUsed);
         }
-        if let Some(reason) = refusal(holder.and_then(|index| self.slots.get(index)), expiration) {
+        let there = self.client_at(remote);
+        let holding = holder.and_then(|index| self.slots.get(index));
+        if let Some(reason) = refusal(client_id, there, holding, expiration) {
             self.admission_1_00.take(remote);
             return Err(reason);
         }
@@ -121,8 +134,17 @@ impl Server {
     }
 }
 
-/// Why a token of CUTE 1.00 does not replace the connection that its client has.
-fn refusal(holder: Option<&Client>, expiration: u64) -> Option<DropReason> {
+/// Why a token of CUTE 1.00 does not replace the connection that its client has, or who is connected `there`
+/// where it comes from.
+fn refusal(
+    client_id: u64,
+    there: Option<u64>,
+    holder: Option<&Client>,
+    expiration: u64,
+) -> Option<DropReason> {
+    if there.is_some_and(|there| there != client_id) {
+        return Some(DropReason::TokenInUse);
+    }
     let holder = holder?;
     match holder.connection {
         // Who has seen a token of the weaker protocol must not end a connection of the stronger one.

@@ -20,7 +20,8 @@ use subtle::ConstantTimeEq;
 
 /// The longest a handshake waits for its response.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Handshakes with one token; a further one takes the place of the first.
+/// Handshakes with one token. A further one takes the place of the newest: whoever learns a token from the packet
+/// that shows it comes after the player that it is for, and can't push it out.
 const MOST_OF_ONE_TOKEN: usize = 4;
 /// Handshakes for each client that fits, and besides those.
 const PER_CLIENT: usize = 2;
@@ -43,6 +44,8 @@ pub struct Handshake {
     /// The packets of its keys; a [connection](super::connection::Connection) goes on with it.
     pub seal: PacketSeal,
     until: Instant,
+    /// Which handshake of the server this is.
+    number: u64,
     /// Makes the challenges of this handshake those of no other.
     salt: [u8; 32],
     /// True while it is in the list of those to be challenged.
@@ -58,6 +61,8 @@ pub struct PendingTable {
     capacity: usize,
     /// Numbers the challenges.
     nonce: u64,
+    /// Numbers the handshakes.
+    begun: u64,
 }
 
 impl PendingTable {
@@ -69,6 +74,7 @@ impl PendingTable {
             due: VecDeque::new(),
             capacity: PER_CLIENT * max_clients + SPARE,
             nonce: 0,
+            begun: 0,
         }
     }
 
@@ -120,11 +126,11 @@ impl PendingTable {
         generator: &mut Generator,
     ) -> Result<(), DropReason> {
         let same = self.handshakes.values().filter(|handshake| handshake.token == token);
-        let oldest = same.clone().min_by_key(|handshake| handshake.until).map(|first| first.path.remote);
+        let newest = same.clone().max_by_key(|handshake| handshake.number).map(|last| last.path.remote);
         if same.count() >= MOST_OF_ONE_TOKEN
-            && let Some(oldest) = oldest
+            && let Some(newest) = newest
         {
-            self.handshakes.remove(&oldest);
+            self.handshakes.remove(&newest);
         }
         if self.is_full() {
             return Err(DropReason::Full);
@@ -135,8 +141,20 @@ impl PendingTable {
         let until = now + timeout.min(LONGEST);
         let seal = PacketSeal::new(Side::Server, &secret.keys);
         let salt = generator.bytes();
-        let handshake =
-            Handshake { path, token, expiration, secret, timeout, seal, until, salt, is_due: true };
+        let number = self.begun;
+        self.begun += 1;
+        let handshake = Handshake {
+            path,
+            token,
+            expiration,
+            secret,
+            timeout,
+            seal,
+            until,
+            number,
+            salt,
+            is_due: true,
+        };
         self.handshakes.insert(path.remote, handshake);
         self.sweep_at = self.sweep_at.min(until);
         self.due.push_back(path.remote);

@@ -214,7 +214,10 @@ impl ReliableSender {
             if let Some(Some(entry)) = self.slots.get_mut(slot) {
                 entry.lost = true;
             }
-            self.window.on_lost(packet, next);
+            // Before the first round trip is known, what comes late says nothing of the path.
+            if rtt.measured().is_some() {
+                self.window.on_lost(packet, next);
+            }
             self.lost.push_back(slot as u16);
         }
     }

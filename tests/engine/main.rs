@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod data;
+mod defects_1_00;
+mod defects_1_00_entry;
+mod defects_1_00_honest;
 mod ending;
 mod filling;
 mod handshake;
@@ -10,6 +13,7 @@ mod hostile;
 mod link;
 mod mixed;
 mod mtu;
+mod puppet_1_00;
 mod quiet;
 mod rates;
 mod roaming;

@@ -11,12 +11,12 @@ use cute_net::simulator::SimulatorConfig;
 use cute_net::token::{PairKey, Version};
 use cute_net::v1;
 
-fn secret_1_00(seed: u8) -> SecretKey {
+pub fn secret_1_00(seed: u8) -> SecretKey {
     v1::signature::from_seed(&[seed; 32]).1
 }
 
 /// A world whose key pair the original could have made.
-fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
+pub fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
     let mut world = World::with_network(seed, network);
     world.secret = secret_1_00(7);
     world.config.keys = vec![PairKey::new(&world.secret).unwrap()];
@@ -25,7 +25,7 @@ fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
 }
 
 /// A server with a pair of each kind; tokens are made with that of CUTE 2.00 first.
-fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
+pub fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
     let mut world = World::with_network(seed, network);
     world.config.keys.push(PairKey::new(&secret_1_00(7)).unwrap());
     world.restart_server(0);
@@ -33,7 +33,7 @@ fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
 }
 
 /// Begins to connect a client with a token of CUTE 1.00.
-fn connect_1_00(world: &mut World, client_id: u64) -> usize {
+pub fn connect_1_00(world: &mut World, client_id: u64) -> usize {
     let other = std::mem::replace(&mut world.secret, secret_1_00(7));
     let client = world.connect(client_id);
     world.secret = other;

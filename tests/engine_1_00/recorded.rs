@@ -144,8 +144,14 @@ fn every_transport_packet_is_read_written_the_same_and_acknowledged_the_same() {
                 }
                 "received" => {
                     let end = ends.get_mut(text(step, "side")).unwrap();
+                    let data = bytes(step, "data");
+                    if data.is_empty() {
+                        // D33: the original delivers what is left of the message, which is nothing.
+                        assert!(end.pop().is_none(), "{name}");
+                        continue;
+                    }
                     let message = end.pop().expect(name);
-                    assert_eq!(message.payload(), bytes(step, "data"), "{name}");
+                    assert_eq!(message.payload(), data, "{name}");
                     assert_eq!(message.info().reliable, step["reliable"].as_bool().unwrap(), "{name}");
                 }
                 "bulk_unreliable" => bulk(step, &mut ends, false),

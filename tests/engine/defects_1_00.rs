@@ -1,0 +1,385 @@
+//! The defects of the original that packets reach, aimed at servers and clients of CUTE 1.00 by peers that hold
+//! keys. Each test carries the id of its defect.
+
+use crate::puppet_1_00::{
+    Forge, Puppet, client_hears, client_of_hostile_server, fragment, honest_client_is_well, say, sized,
+    world_with_honest_client,
+};
+use crate::world::{Datagram, World, pattern};
+use crate::{ms, secs};
+use cute_net::client::ClientState::*;
+use cute_net::drop_reason::DropReason;
+use cute_net::message::Delivery::*;
+use cute_net::v1::packet::PacketType;
+
+/// Sends what `attack` makes to a server and to a client. Each drops it as malformed, gives the program nothing
+/// of it, and takes the next honest message.
+fn both_ends_refuse(attack: impl Fn(&mut Forge) -> Vec<Vec<u8>>) {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    let attacks = attack(&mut puppet.forge);
+    let number = attacks.len() as u64;
+    for bytes in attacks {
+        let (result, _) = say(&mut world, puppet.address, &bytes);
+        assert_eq!(result, Err(DropReason::Malformed));
+    }
+    assert_eq!(world.dropped(DropReason::Malformed), number);
+    assert!(puppet.received(&mut world).is_empty());
+    puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"good")).unwrap();
+    assert_eq!(puppet.received(&mut world), [b"good"]);
+    honest_client_is_well(&mut world);
+
+    let (mut world, mut forge) = client_of_hostile_server(1);
+    for bytes in attack(&mut forge) {
+        assert_eq!(client_hears(&mut world, bytes), Err(DropReason::Malformed));
+    }
+    let good = forge.payload(&fragment(true, 0, (1, 0), b"good"));
+    client_hears(&mut world, good).unwrap();
+    world.step();
+    assert_eq!(world.clients[0].received, [(true, b"good".to_vec())]);
+    assert_eq!(world.clients[0].client.counters().dropped(DropReason::Malformed), number);
+}
+
+#[test]
+fn d01_a_payload_length_that_lies_copies_nothing() {
+    both_ends_refuse(|forge| {
+        let payload =
+            [&[0, 0, 255, 255, 0, 0, 0, 0][..], &fragment(true, 0, (1, 0), &[7; 900])].concat();
+        [0, 1, 916, 918, 1205, 1206, 1214, u16::MAX].map(|length| forge.lie(length, &payload)).to_vec()
+    });
+}
+
+#[test]
+fn d02_a_fragment_size_that_lies_reads_nothing_of_other_players() {
+    both_ends_refuse(|forge| {
+        let mut all: Vec<_> = [0, 3, 5, 600, 1100, u16::MAX]
+            .map(|size| forge.payload(&sized(true, 0, (1, 0), size, b"four")))
+            .to_vec();
+        // Shorter than the two headers; the original reads on.
+        all.extend((0..17).map(|length| forge.lie(length, &[0; 17][..usize::from(length)])));
+        all
+    });
+}
+
+#[test]
+fn d03_a_fragment_index_beyond_the_count_writes_nothing() {
+    both_ends_refuse(|forge| {
+        [(1, 1), (2, 2), (2, 3), (19_065, 19_065), (3, u16::MAX)]
+            .into_iter()
+            .flat_map(|part| [true, false].map(|reliable| fragment(reliable, 0, part, &[7; 1100])))
+            .map(|body| forge.payload(&body))
+            .collect()
+    });
+}
+
+#[test]
+fn d04_a_message_of_no_fragments_or_too_many_is_refused() {
+    both_ends_refuse(|forge| {
+        [0, 19_066, u16::MAX]
+            .into_iter()
+            .flat_map(|count| {
+                [true, false].map(|reliable| fragment(reliable, 0, (count, 0), &[7; 1100]))
+            })
+            .map(|body| forge.payload(&body))
+            .collect()
+    });
+}
+
+#[test]
+fn d05_a_message_with_gaps_is_not_delivered() {
+    both_ends_refuse(|forge| {
+        // Fragments before the last that are short, and a reliable last one of nothing.
+        [
+            (fragment(false, 3, (2, 0), &[7; 1099])),
+            fragment(true, 0, (2, 0), b""),
+            fragment(true, 0, (1, 0), b""),
+        ]
+        .map(|body| forge.payload(&body))
+        .to_vec()
+    });
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    for reliable in [true, false] {
+        for index in [2, 0, 0, 2] {
+            let size = if index == 2 { 100 } else { 1100 };
+            puppet
+                .sends(&mut world, &fragment(reliable, 0, (3, index), &[index as u8; 1100][..size]))
+                .unwrap();
+        }
+        assert!(puppet.received(&mut world).is_empty());
+        // Another count for the same message is another lie.
+        let _ = puppet.sends(&mut world, &fragment(reliable, 0, (2, 1), &[9; 50]));
+        assert!(puppet.received(&mut world).is_empty());
+        puppet.sends(&mut world, &fragment(reliable, 0, (3, 1), &[1; 1100])).unwrap();
+        assert_eq!(
+            puppet.received(&mut world),
+            [[[0; 1100], [1; 1100]].concat(), vec![2; 100]].concat().chunks(2300).collect::<Vec<_>>()
+        );
+    }
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d06_a_queue_that_wrapped_is_given_back_whole_when_its_client_leaves() {
+    for reliable in [true, false] {
+        let mut world = world_with_honest_client(1);
+        let mut puppet = Puppet::connect(&mut world, 9);
+        world.pop_events(0);
+        for message in 0..1028 {
+            let packet =
+                puppet.forge.payload(&fragment(reliable, message, (1, 0), &message.to_le_bytes()));
+            puppet.hands(&mut world, packet).unwrap();
+            if message == 1021 {
+                assert_eq!(puppet.received(&mut world).len(), 1022);
+            }
+        }
+        let disconnect = puppet.forge.packet(PacketType::Disconnect, b"");
+        puppet.hands(&mut world, disconnect).unwrap();
+        assert_eq!(
+            puppet.received(&mut world),
+            (1022..1028u16).map(u16::to_le_bytes).collect::<Vec<_>>()
+        );
+        assert!(world.events().last().unwrap().starts_with(&format!("-{} ", puppet.index)));
+        honest_client_is_well(&mut world);
+    }
+}
+
+#[test]
+fn d07_events_keep_their_order_however_many_wait() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.received(&mut world);
+    world.servers[0].pops = false;
+    for message in 0..3000u16 {
+        let body = fragment(true, message, (1, 0), &message.to_le_bytes());
+        let packet = puppet.forge.payload(&body);
+        puppet.hands(&mut world, packet).unwrap();
+    }
+    assert_eq!(puppet.received(&mut world), (0..3000u16).map(u16::to_le_bytes).collect::<Vec<_>>());
+    world.servers[0].pops = true;
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d14_twenty_thousand_packets_in_one_update_are_taken_in() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.received(&mut world);
+    for message in 0..20_000u16 {
+        let packet = puppet.forge.payload(&fragment(false, message, (1, 0), &message.to_le_bytes()));
+        puppet.hands(&mut world, packet).unwrap();
+    }
+    assert_eq!(puppet.received(&mut world).last().unwrap(), &19_999u16.to_le_bytes());
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d23_reliable_messages_that_nobody_can_take_yet_end_no_loop() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.received(&mut world);
+    for message in 1..1024 {
+        puppet.sends(&mut world, &fragment(true, message, (1, 0), &message.to_le_bytes())).unwrap();
+    }
+    assert!(puppet.received(&mut world).is_empty());
+    for message in [0, 1024] {
+        puppet.sends(&mut world, &fragment(true, message, (1, 0), &message.to_le_bytes())).unwrap();
+    }
+    assert_eq!(puppet.received(&mut world), (0..1025u16).map(u16::to_le_bytes).collect::<Vec<_>>());
+    // Beyond the window nothing is kept.
+    let far = puppet.sends(&mut world, &fragment(true, 1025 + 1024, (1, 0), b"far"));
+    assert_eq!(far, Err(DropReason::RateLimit));
+    honest_client_is_well(&mut world);
+
+    // A client whose program loads a level and pops nothing.
+    let (mut world, mut forge) = client_of_hostile_server(1);
+    for message in 0..5000u16 {
+        let packet = forge.payload(&fragment(true, message, (1, 0), &message.to_le_bytes()));
+        client_hears(&mut world, packet).unwrap();
+    }
+    world.step();
+    assert_eq!(world.clients[0].received.len(), 5000);
+}
+
+#[test]
+fn d25_message_numbers_wrap_while_messages_change_places() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.received(&mut world);
+    let mut taken = 0;
+    for pair in 0..(u32::from(u16::MAX) + 200) / 2 {
+        for message in [2 * pair + 1, 2 * pair] {
+            let packet =
+                puppet.forge.payload(&fragment(true, message as u16, (1, 0), &message.to_le_bytes()));
+            puppet.hands(&mut world, packet).unwrap();
+        }
+        if pair % 256 == 0 {
+            world.step();
+        }
+        for bytes in puppet.received(&mut world) {
+            assert_eq!(bytes, u32::to_le_bytes(taken));
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 65_734);
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    let mut refused = 0;
+    for message in 1..1024 {
+        for (count, index) in [(19_065, 19_064), (19_065, 3), (2, 0)] {
+            let bytes = if index == 19_064 { &[1; 1][..] } else { &[1; 1100] };
+            let body = fragment(true, message, (count, index), bytes);
+            refused += u64::from(puppet.sends(&mut world, &body) == Err(DropReason::RateLimit));
+            let _ = puppet.sends(&mut world, &fragment(false, message, (count, index), bytes));
+        }
+    }
+    // No more memory is promised for later messages than 4 MiB, the rest of the budget is the next one's.
+    assert!(refused > 0);
+    assert_eq!(world.dropped(DropReason::RateLimit), refused);
+    assert!(puppet.received(&mut world).is_empty());
+    // A gap in front of all this can still be closed.
+    puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"first")).unwrap();
+    assert_eq!(puppet.received(&mut world), [b"first"]);
+    honest_client_is_well(&mut world);
+}
+
+/// A world in which the next keepalive that the client, or else the server, sends becomes another type.
+fn with_a_keepalive_turned_into(kind: u8, of_client: bool) -> World {
+    let mut world = world_with_honest_client(1);
+    let client = world.clients[0].address;
+    let mut turned = None;
+    while turned.is_none() {
+        world.step_losing(|datagram| {
+            let takes = datagram.bytes[0] == 3 && (datagram.from == client) == of_client;
+            if takes && turned.is_none() {
+                turned = Some(datagram.clone());
+                return true;
+            }
+            false
+        });
+    }
+    let mut turned = turned.unwrap();
+    turned.bytes[0] = kind;
+    let _ = world.deliver(&turned);
+    world
+}
+
+#[test]
+fn d30_a_type_changed_on_the_way_counts_only_where_it_is_expected() {
+    for of_client in [true, false] {
+        for kind in [0, 1, 2, 5, 6, 7] {
+            let mut world = with_a_keepalive_turned_into(kind, of_client);
+            let dropped = if of_client {
+                world.servers[0].server.counters().dropped_total()
+            } else {
+                world.clients[0].client.counters().dropped_total()
+            };
+            assert!(dropped > 0, "{kind}");
+            world.run(secs(1));
+            honest_client_is_well(&mut world);
+        }
+    }
+}
+
+/// What CUTE 1.00 can't prevent: somebody on the way who alters packets ends a connection, as somebody who
+/// drops them could. The end that is wronged hears of nothing else, and the player comes back.
+#[test]
+fn d30_a_keepalive_made_a_disconnect_on_the_way_ends_the_connection_and_nothing_more() {
+    for of_client in [true, false] {
+        let mut world = with_a_keepalive_turned_into(4, of_client);
+        world.run(secs(12));
+        assert_eq!(world.servers[0].server.connected(), 0);
+        assert_eq!(world.state(0), if of_client { ConnectionTimedOut } else { Disconnected });
+        let token = world.token(1);
+        world.connect_with(0, &token);
+        world.server_expects(1);
+        world.run(ms(200));
+        let index = world.servers[0].server.clients().next().unwrap();
+        world.client_sends(0, ReliableOrdered, b"back");
+        world.run(ms(200));
+        assert_eq!(world.servers[0].received.last().unwrap(), &(index, true, b"back".to_vec()));
+    }
+}
+
+/// Altered, cut, lengthened and swapped on the way: the session takes no harm, whatever the type says.
+#[test]
+fn d30_altered_datagrams_of_every_kind_change_nothing() {
+    let mut world = world_with_honest_client(5);
+    let mut step = 0usize;
+    for number in 0..200 {
+        world.client_sends(0, ReliableOrdered, &pattern(30 + number * 7 % 3000, number as u64));
+        world.server_sends(0, ReliableOrdered, &pattern(30 + number * 7 % 3000, number as u64));
+        let mut copies = Vec::new();
+        world.step_losing(|datagram| {
+            let mut altered = datagram.clone();
+            step += 1;
+            match step / 3 % 4 {
+                0 => altered.bytes.truncate(step * 37 % altered.bytes.len()),
+                1 => altered.bytes.push(0),
+                2 => altered.bytes[1 + step % 8] ^= 0x80,
+                _ => {
+                    let at = 37 + step * 91 % (altered.bytes.len() - 37);
+                    altered.bytes[at] ^= 1 << (step / 4 % 8);
+                }
+            }
+            copies.push((altered, datagram.clone()));
+            true
+        });
+        for (altered, genuine) in copies {
+            assert!(world.deliver(&altered).is_err());
+            assert_ne!(world.deliver(&genuine), Err(DropReason::Forged));
+            assert_eq!(world.deliver(&genuine), Err(DropReason::Replayed));
+        }
+    }
+    world.run(secs(3));
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (201, 200));
+    let [forged, size] = [DropReason::Forged, DropReason::Size].map(|reason| world.dropped(reason));
+    assert!(forged > 100 && size > 5, "{forged} forged, {size} of no size");
+    world.clients[0].received.clear();
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d35_acknowledgements_of_what_was_never_sent_confirm_nothing() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    world.server_sends(puppet.index, ReliableOrdered, b"wait for it");
+    for ack in [100, 1000, 30_000, u16::MAX] {
+        let packet = puppet.forge.payload_with((ack, u32::MAX), &fragment(false, 0, (1, 0), b"x"));
+        say(&mut world, puppet.address, &packet).0.unwrap();
+    }
+    let queued = |world: &World| {
+        world.servers[0].server.connection(puppet.index).map(|connection| connection.reliable_queued())
+    };
+    assert!(queued(&world).unwrap() > 0);
+    world.run(secs(1));
+    // Only what names it does.
+    for ack in 0..20 {
+        let packet = puppet.forge.payload_with((ack, 1), &fragment(false, 1, (1, 0), b"x"));
+        say(&mut world, puppet.address, &packet).0.unwrap();
+    }
+    assert_eq!(queued(&world), Some(0));
+    honest_client_is_well(&mut world);
+}
+
+#[test]
+fn d17_empty_datagrams_are_dropped_one_by_one_on_both_ends() {
+    let mut world = world_with_honest_client(1);
+    let (client, server) = (world.clients[0].address, world.servers[0].address);
+    let stranger = crate::world::address("203.0.113.9:9");
+    let before = world.dropped(DropReason::Size);
+    for _ in 0..100 {
+        for (from, to) in [(stranger, server), (client, server), (server, client), (stranger, client)] {
+            let empty = Datagram { from, to, bytes: Vec::new() };
+            assert_eq!(world.deliver(&empty), Err(DropReason::Size));
+        }
+    }
+    assert_eq!(world.dropped(DropReason::Size), before + 200);
+    assert_eq!(world.clients[0].client.counters().dropped(DropReason::Size), 200);
+    honest_client_is_well(&mut world);
+}
