@@ -1,10 +1,13 @@
 /* One end of a connection, for tests/interop.rs: this file is compiled once against our library and once
    against the original header (INTEROP_ORIGINAL, with its path in INTEROP_HEADER), so it uses what both have.
 
-     interop_peer keygen
+     interop_peer keygen PROTOCOL
      interop_peer token SECRET ADDRESS FIRST_ID COUNT
-     interop_peer server PORT PUBLIC SECRET TIMEOUT SEND SIZE HOW HEARTBEAT LOSS
+     interop_peer server PORT PUBLIC SECRET TIMEOUT SEND SIZE HOW HEARTBEAT LOSS [PUBLIC SECRET]
      interop_peer client TOKENS CLIENTS SEND SIZE HOW HEARTBEAT LOSS
+
+   PROTOCOL is 1 for CUTE 1.00, or 2, which the original does not know; a server with a second pair of keys has room
+   for MAX_PEERS clients, and the original does not know it either.
 
    Keys and tokens are in hexadecimal; TOKENS is a file with one on each line. Every connection sends SEND messages
    of SIZE bytes, HOW is `r` (reliably) or `u`; with HEARTBEAT 1 also a packet of 3 bytes every tick. LOSS in per
@@ -165,14 +168,16 @@ static const char* command(void)
     }
 }
 
-static void keygen(void)
+static void keygen(int protocol)
 {
     cn_crypto_sign_public_t public_key;
     cn_crypto_sign_secret_t secret_key;
 #ifdef INTEROP_ORIGINAL
+    if (protocol != 1) fail("the original speaks CUTE 1.00 alone");
     cn_crypto_sign_keygen(&public_key, &secret_key);
 #else
-    cnx_crypto_sign_keygen_1_00(&public_key, &secret_key);
+    if (protocol == 1) cnx_crypto_sign_keygen_1_00(&public_key, &secret_key);
+    else cn_crypto_sign_keygen(&public_key, &secret_key);
 #endif
     hex_print(public_key.key, 32);
     hex_print(secret_key.key, 64);
@@ -196,7 +201,23 @@ static void tokens(char** arguments)
     }
 }
 
-static void server_main(char** arguments)
+/* Gives a server a second pair of keys, in hexadecimal, and room for MAX_PEERS clients. */
+static void server_add_key(cn_server_t* server, const char* public_digits, const char* secret_digits)
+{
+#ifdef INTEROP_ORIGINAL
+    (void)server, (void)public_digits, (void)secret_digits;
+    fail("the original has one pair of keys");
+#else
+    cn_crypto_sign_public_t public_key;
+    cn_crypto_sign_secret_t secret_key;
+    hex_read(public_key.key, 32, public_digits);
+    hex_read(secret_key.key, 64, secret_digits);
+    if (cn_is_error(cnx_server_add_key(server, &public_key, &secret_key))) fail("cnx_server_add_key");
+    if (cn_is_error(cnx_server_set_max_clients(server, MAX_PEERS))) fail("cnx_server_set_max_clients");
+#endif
+}
+
+static void server_main(char** arguments, int count)
 {
     static progress_t progress[MAX_PEERS];
     static bool connected[MAX_PEERS];
@@ -211,6 +232,7 @@ static void server_main(char** arguments)
     hex_read(config.secret_key.key, 64, arguments[2]);
     server = cn_server_create(config);
     if (!server) fail("cn_server_create");
+    if (count == 11) server_add_key(server, arguments[9], arguments[10]);
     snprintf(address, sizeof(address), "127.0.0.1:%d", port);
     if (cn_is_error(cn_server_start(server, address))) fail("cn_server_start");
 #ifndef INTEROP_ORIGINAL
@@ -227,12 +249,12 @@ static void server_main(char** arguments)
         const char* order = command();
         if (strcmp(order, "quit") == 0) break;
         if (strcmp(order, "report") == 0) {
-            for (i = 0; i < CN_SERVER_MAX_CLIENTS; ++i)
+            for (i = 0; i < MAX_PEERS; ++i)
                 if (connected[i]) progress_report(&progress[i], i);
             printf("reported\n");
         }
         if (strcmp(order, "kick") == 0)
-            for (i = 0; i < CN_SERVER_MAX_CLIENTS; ++i)
+            for (i = 0; i < MAX_PEERS; ++i)
                 if (connected[i]) cn_server_disconnect_client(server, i, true);
         cn_server_update(server, step(), (uint64_t)time(NULL));
         while (cn_server_pop_event(server, &event)) {
@@ -255,7 +277,7 @@ static void server_main(char** arguments)
                 break;
             }
         }
-        for (i = 0; i < CN_SERVER_MAX_CLIENTS; ++i)
+        for (i = 0; i < MAX_PEERS; ++i)
             if (connected[i] && cn_server_is_client_connected(server, i)) progress_send(&progress[i], NULL, server, i);
     }
     cn_server_destroy(server);
@@ -324,12 +346,12 @@ static void client_main(char** arguments)
 int main(int count, char** arguments)
 {
     int at;
-    bool server = count == 11 && strcmp(arguments[1], "server") == 0;
+    bool server = (count == 11 || count == 13) && strcmp(arguments[1], "server") == 0;
     bool client = count == 9 && strcmp(arguments[1], "client") == 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     alarm(LIMIT);
-    if (count == 2 && strcmp(arguments[1], "keygen") == 0) {
-        keygen();
+    if (count == 3 && strcmp(arguments[1], "keygen") == 0) {
+        keygen(atoi(arguments[2]));
         return 0;
     }
     if (count == 6 && strcmp(arguments[1], "token") == 0) {
@@ -345,7 +367,7 @@ int main(int count, char** arguments)
     work.loss = atoi(arguments[at + 4]) / 100.0;
     if (work.size > MAX_MESSAGE || work.size < 1) fail("the size is out of range");
     fcntl(0, F_SETFL, fcntl(0, F_GETFL) | O_NONBLOCK);
-    if (server) server_main(arguments + 2);
+    if (server) server_main(arguments + 2, count - 2);
     else client_main(arguments + 2);
     return 0;
 }
