@@ -1,4 +1,4 @@
-/* CN_ALLOC and CN_FREE: every handle and packet comes from them, with the context of its client or server,
+/* D15. CN_ALLOC and CN_FREE: every handle and packet comes from them, with the context of its client or server,
  * and goes back to them. */
 #include <stddef.h>
 

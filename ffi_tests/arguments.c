@@ -1,4 +1,4 @@
-/* NULL, negative, huge and late arguments: a result or nothing, never a crash. */
+/* D12, D32: NULL, negative, huge and late arguments: a result or nothing, never a crash. */
 #include "check.h"
 
 static void expect_nothing(cn_server_t* server, cn_client_t* client)

@@ -39,6 +39,17 @@
         } \
     } while (0)
 
+/* The same program over CUTE 1.00: the key pair decides. A client whose token is not good there is told so by
+   CUTE 2.00 alone; on CUTE 1.00 it asks on. */
+#ifdef CHECK_1_00
+#    define cn_crypto_sign_keygen cnx_crypto_sign_keygen_1_00
+#    define PROTOCOL "CUTE 1.00"
+#    define STATE_REFUSED CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST
+#else
+#    define PROTOCOL "CUTE 2.00"
+#    define STATE_REFUSED CN_CLIENT_STATE_CONNECTION_DENIED
+#endif
+
 enum { APPLICATION_ID = 42 };
 static const double TICK = 1.0 / 60.0;
 

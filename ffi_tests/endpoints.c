@@ -1,4 +1,4 @@
-/* Addresses as text and back. */
+/* Addresses as text and back. D09: every text is read whole or refused. D10: no buffer is too small. */
 #include "check.h"
 
 static void reads(const char* text, cn_address_type_t type, int port, const char* printed)

@@ -256,7 +256,7 @@ static void d28_a_token_stays_used_when_the_server_is_stopped_and_started(void)
     session_start_at(&session, session.server, session.address);
     CHECK_OK(cn_client_connect(client, token));
     for (i = 0; i < 10; ++i) session_tick(&session, &client, 1, TICK);
-    CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_CONNECTION_DENIED && session.connected == 1);
+    CHECK(cn_client_state_get(client) == STATE_REFUSED && session.connected == 1);
     session_connect(&session, client, 1); /* another token of the same player */
     CHECK(session.connected == 2);
     cn_client_destroy(client);

@@ -73,3 +73,20 @@ programs! {
 
 #[cfg(unix)]
 programs! { forked, wire, }
+
+/// Those in which messages go over a connection, with a key pair of CUTE 1.00.
+mod cute_1_00 {
+    macro_rules! programs {
+        ($($name:ident,)*) => { $(
+            #[test]
+            fn $name() {
+                super::run(stringify!($name), &["CHECK_1_00"]);
+            }
+        )* };
+    }
+
+    programs! { allocator, arguments, exchange, lifecycle, max_clients, old_example, pointers, tokens, }
+
+    #[cfg(unix)]
+    programs! { forked, wire, }
+}
