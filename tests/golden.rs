@@ -111,12 +111,21 @@ fn vectors() -> String {
     v.add("session_client_to_server_key", session.client_to_server.as_bytes());
     v.add("session_server_to_client_key", session.server_to_client.as_bytes());
     v.written("request", 2000, |writer| shown.encode(writer));
-    v.written("challenge", 2000, |writer| handshake::seal_challenge(&prefix, &session, &cookie, writer));
+    v.written("challenge", 2000, |writer| {
+        handshake::seal_challenge(&prefix, &session.server_to_client, &cookie, writer)
+    });
     v.written("response", 2000, |writer| {
         handshake::seal_response(&prefix, &session, &shown, &cookie, writer)
     });
     v.written("denied_7_counter_258", 2000, |writer| {
-        handshake::seal_denied(&prefix, &session, &cookie, 258, DenyReason::IN_USE, writer);
+        handshake::seal_denied(
+            &prefix,
+            &session.server_to_client,
+            &cookie,
+            258,
+            DenyReason::IN_USE,
+            writer,
+        );
     });
 
     // Section 7.

@@ -66,7 +66,12 @@ impl Hostile {
         let keys = SessionKeys::derive(&Hostile::token().keys, &random, &cookie);
         let prefix = AssociatedPrefix::new(APPLICATION);
         let mut challenge = [0; CHALLENGE_SIZE];
-        handshake::seal_challenge(&prefix, &keys, &cookie, &mut Writer::new(&mut challenge));
+        handshake::seal_challenge(
+            &prefix,
+            &keys.server_to_client,
+            &cookie,
+            &mut Writer::new(&mut challenge),
+        );
         let arrival = crate::arrival(SERVER, Instant::ZERO);
         client.handle_datagram(&arrival, &mut challenge).unwrap();
         let seal = PacketSeal::new(Side::Server, prefix, &keys);

@@ -4,9 +4,10 @@
 
 use super::cookie::CookieJar;
 use super::handshake::{self, CHALLENGE_SIZE, DENIED_SIZE, DenyReason, Request, Response};
-use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
+use super::keys::{self, AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
 use super::token::{self, TokenId, TokenPacket, TokenSecret};
 use crate::bytes::{Reader, Writer};
+use crate::crypto::Key;
 use crate::crypto::key_pair::{PublicKey, TokenKey};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
@@ -34,6 +35,11 @@ impl OpenToken<'_> {
     /// True if the token lists one of `addresses`.
     pub fn lists(&self, mut is_own: impl FnMut(SocketAddr) -> bool) -> bool {
         self.packet.public.servers().any(|server| is_own(endpoint::canonical(server)))
+    }
+
+    /// The session key of replies under a cookie.
+    fn reply_key(&self, cookie: &CookieBytes) -> Key {
+        keys::session_key(&self.secret.keys.server_to_client, &self.random, cookie)
     }
 
     /// The session keys under a cookie.
@@ -152,18 +158,18 @@ impl Admission {
     /// The challenge for a request.
     pub fn challenge(&self, token: &OpenToken<'_>, from: SocketAddr) -> Reply {
         let cookie = self.cookies.bake(from, &token.random, token.id());
-        let keys = token.session_keys(&cookie);
-        Reply::write(|writer| handshake::seal_challenge(&self.prefix, &keys, &cookie, writer))
+        let key = token.reply_key(&cookie);
+        Reply::write(|writer| handshake::seal_challenge(&self.prefix, &key, &cookie, writer))
     }
 
     /// The denial of a request.
     pub fn deny(&mut self, token: &OpenToken<'_>, from: SocketAddr, reason: DenyReason) -> Reply {
         let cookie = self.cookies.bake(from, &token.random, token.id());
-        let keys = token.session_keys(&cookie);
+        let key = token.reply_key(&cookie);
         let counter = self.denials;
         self.denials += 1;
         Reply::write(|writer| {
-            handshake::seal_denied(&self.prefix, &keys, &cookie, counter, reason, writer);
+            handshake::seal_denied(&self.prefix, &key, &cookie, counter, reason, writer);
         })
     }
 }

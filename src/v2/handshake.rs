@@ -2,9 +2,12 @@
 //! Session keys exist as soon as the server has chosen a cookie, so challenge and denied are
 //! authenticated although the server keeps nothing; a reply is never longer than what asked for it.
 
-use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, Domain, SessionKeys, nonce};
+use super::keys::{
+    AssociatedPrefix, ClientRandom, CookieBytes, Domain, SessionKeys, nonce, session_key,
+};
 use super::packet::PacketType;
 use crate::bytes::{Malformed, Reader, Writer};
+use crate::crypto::Key;
 use crate::crypto::cipher::{Cipher, PacketCipher, TAG_SIZE};
 use crate::token::{PACKET_SIZE, TokenKeys};
 
@@ -58,10 +61,11 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Writes a challenge: proof for the client that the server opened its token, and the cookie.
+/// Writes a challenge: proof for the client that the server opened its token, and the cookie. `key` is the
+/// session key of what the server sends.
 pub fn seal_challenge(
     prefix: &AssociatedPrefix,
-    keys: &SessionKeys,
+    key: &Key,
     cookie: &CookieBytes,
     writer: &mut Writer<'_>,
 ) {
@@ -70,7 +74,7 @@ pub fn seal_challenge(
     front.u8(PacketType::Challenge.first_byte());
     front.bytes(cookie);
     let mut associated = [0; AssociatedPrefix::size_with(1 + 16)];
-    let tag = Cipher::new(&keys.server_to_client).seal(
+    let tag = Cipher::new(key).seal(
         nonce(Domain::Challenge, 0),
         prefix.with(&header, &mut associated),
         &mut [],
@@ -158,10 +162,11 @@ pub fn seal_response(
     writer.bytes(&tag);
 }
 
-/// Writes a denial. `counter` must never repeat while the cookie's epoch keys live.
+/// Writes a denial. `key` is the session key of what the server sends; `counter` must never repeat while the
+/// cookie's epoch keys live.
 pub fn seal_denied(
     prefix: &AssociatedPrefix,
-    keys: &SessionKeys,
+    key: &Key,
     cookie: &CookieBytes,
     counter: u64,
     reason: DenyReason,
@@ -174,7 +179,7 @@ pub fn seal_denied(
     front.u64(counter);
     let mut associated = [0; AssociatedPrefix::size_with(1 + 16 + 8)];
     let mut sealed = [reason.0];
-    let tag = Cipher::new(&keys.server_to_client).seal(
+    let tag = Cipher::new(key).seal(
         nonce(Domain::Denied, counter),
         prefix.with(&header, &mut associated),
         &mut sealed,
@@ -198,9 +203,9 @@ pub fn open_denied(
     reader.u8().ok()?;
     let cookie = reader.array().ok()?;
     let counter = reader.u64().ok()?;
-    let keys = SessionKeys::derive(token, random, &cookie);
+    let key = session_key(&token.server_to_client, random, &cookie);
     let mut associated = [0; AssociatedPrefix::size_with(1 + 16 + 8)];
-    let reason = Cipher::new(&keys.server_to_client).open(
+    let reason = Cipher::new(&key).open(
         nonce(Domain::Denied, counter),
         prefix.with(header, &mut associated),
         &mut sealed,
@@ -211,7 +216,6 @@ pub fn open_denied(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Key;
 
     const RANDOM: ClientRandom = [3; 16];
     const COOKIE: CookieBytes = [4; 16];
@@ -248,7 +252,9 @@ mod tests {
     #[test]
     fn a_challenge_opens_only_unaltered_and_only_for_its_random() {
         let (prefix, keys) = session();
-        let packet = written(CHALLENGE_SIZE, |writer| seal_challenge(&prefix, &keys, &COOKIE, writer));
+        let packet = written(CHALLENGE_SIZE, |writer| {
+            seal_challenge(&prefix, &keys.server_to_client, &COOKIE, writer)
+        });
         assert_eq!(packet[0], 0xD0);
         every_bit_matters(&packet, |bytes| {
             open_challenge(&prefix, &token_keys(), &RANDOM, bytes)
@@ -262,8 +268,9 @@ mod tests {
     fn a_denial_opens_only_unaltered_and_only_for_its_random() {
         let (prefix, keys) = session();
         let reason = DenyReason::NOT_LISTED;
-        let packet =
-            written(DENIED_SIZE, |writer| seal_denied(&prefix, &keys, &COOKIE, 99, reason, writer));
+        let packet = written(DENIED_SIZE, |writer| {
+            seal_denied(&prefix, &keys.server_to_client, &COOKIE, 99, reason, writer)
+        });
         assert_eq!(packet[0], 0xA0);
         every_bit_matters(&packet, |bytes| {
             open_denied(&prefix, &token_keys(), &RANDOM, bytes) == Some(reason)

@@ -2,6 +2,7 @@
 //! connection, the client its random and the server its cookie, so that a recorded session opens
 //! nothing later; domains keep the kinds of packet and the two directions apart under one key.
 
+use crate::bytes::Writer;
 use crate::crypto::Key;
 use crate::crypto::cipher::NONCE_SIZE;
 use crate::token::{TokenKeys, Version};
@@ -21,13 +22,18 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
-    /// `H(H(token key, client random), cookie)` for each direction.
+    /// The keys of both directions.
     pub fn derive(token: &TokenKeys, random: &ClientRandom, cookie: &CookieBytes) -> SessionKeys {
         SessionKeys {
-            client_to_server: token.client_to_server.derive(random).derive(cookie),
-            server_to_client: token.server_to_client.derive(random).derive(cookie),
+            client_to_server: session_key(&token.client_to_server, random, cookie),
+            server_to_client: session_key(&token.server_to_client, random, cookie),
         }
     }
+}
+
+/// `H(H(token key, client random), cookie)`: the session key of the direction of `token`.
+pub fn session_key(token: &Key, random: &ClientRandom, cookie: &CookieBytes) -> Key {
+    token.derive(random).derive(cookie)
 }
 
 /// What a nonce is for. No two domains share a nonce, even if a token gives both directions one key.
@@ -71,11 +77,11 @@ impl AssociatedPrefix {
     /// The associated data of a packet whose bytes in front of the sealed part are `header`, built
     /// in `buffer`, which must have room for both.
     pub fn with<'b>(&self, header: &[u8], buffer: &'b mut [u8]) -> &'b [u8] {
-        let length = Self::SIZE + header.len();
-        debug_assert!(length <= buffer.len());
-        for (to, from) in buffer.iter_mut().zip(self.0.iter().chain(header)) {
-            *to = *from;
-        }
+        let mut writer = Writer::new(buffer);
+        writer.bytes(&self.0);
+        writer.bytes(header);
+        debug_assert!(!writer.overflowed());
+        let length = writer.written();
         buffer.get(..length).unwrap_or_default()
     }
 
