@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{BATCH, Inbound, InboundInfo, Outbound, RECEIVE_SIZE, Received, for_family};
+use super::{BATCH, Inbound, InboundInfo, LEAST_BATCH, Outbound, RECEIVE_SIZE, Received, for_family};
 use crate::endpoint::{self, Path};
 use socket2::{SockAddr, SockAddrStorage, Socket as RawSocket};
 use std::io;
@@ -53,11 +53,11 @@ impl Socket {
     }
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
+        let batch = inbound.expected;
         let mut names = [const { MaybeUninit::<libc::sockaddr_storage>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
-        // SAFETY: an all-zero `mmsghdr` is a valid one that points nowhere.
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
         let control_size = if self.has_control { CONTROL_SIZE } else { 0 };
         for ((((header, name), control), vector), bytes) in headers
             .iter_mut()
@@ -65,22 +65,25 @@ impl Socket {
             .zip(&mut controls)
             .zip(&mut vectors)
             .zip(inbound.bytes.iter_mut())
+            .take(batch)
         {
-            *vector = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: RECEIVE_SIZE };
-            header.msg_hdr.msg_name = name.as_mut_ptr().cast();
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
-            header.msg_hdr.msg_control = control.as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = control_size as _;
+            let vector =
+                vector.write(libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: RECEIVE_SIZE });
+            let header = &mut header.write(empty_header()).msg_hdr;
+            header.msg_name = name.as_mut_ptr().cast();
+            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = control_size as _;
         }
-        // SAFETY: each header points to a name, a control buffer and a vector of this frame, and to a
-        // buffer of `inbound`; all outlive the call, and the lengths given are theirs.
+        // SAFETY: each of the first `batch` headers points to a name, a control buffer and a vector of this
+        // frame, and to a buffer of `inbound`; all outlive the call, and the lengths given are theirs.
         let count = unsafe {
             libc::recvmmsg(
                 self.raw.as_raw_fd(),
-                headers.as_mut_ptr(),
-                BATCH as u32,
+                headers.as_mut_ptr().cast(),
+                batch as u32,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
@@ -95,6 +98,8 @@ impl Socket {
         for ((header, name), info) in
             headers.iter().zip(names).zip(&mut inbound.infos).take(count as usize)
         {
+            // SAFETY: `count` is at most `batch`, and as many headers were written.
+            let header = unsafe { header.assume_init_ref() };
             // SAFETY: the kernel wrote `msg_namelen` bytes of an address of the socket's family.
             let from = unsafe { read_name(name, header.msg_hdr.msg_namelen) };
             // SAFETY: the kernel filled the header and the control bytes it points to.
@@ -108,7 +113,8 @@ impl Socket {
             };
         }
         inbound.count = count as usize;
-        if count == 0 { Received::Empty } else { Received::Datagrams { drained: inbound.count < BATCH } }
+        inbound.expected = (2 * inbound.count).max(batch / 2).clamp(LEAST_BATCH, BATCH);
+        if count == 0 { Received::Empty } else { Received::Datagrams { drained: inbound.count < batch } }
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {
@@ -130,9 +136,8 @@ impl Socket {
     fn send_some(&self, outbound: &Outbound) -> io::Result<usize> {
         let mut names = [const { MaybeUninit::<SockAddr>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
-        // SAFETY: an all-zero `mmsghdr` is a valid one that points nowhere.
-        let mut headers: [libc::mmsghdr; BATCH] = unsafe { mem::zeroed() };
+        let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
+        let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
         let mut count = 0u32;
         for ((((header, name), control), vector), (info, bytes)) in headers
             .iter_mut()
@@ -142,22 +147,30 @@ impl Socket {
             .zip(outbound.waiting())
         {
             let name = name.write(for_family(info.path.remote, self.is_v6).into());
-            *vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: info.size };
-            header.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
-            header.msg_hdr.msg_namelen = name.len();
-            header.msg_hdr.msg_iov = vector;
-            header.msg_hdr.msg_iovlen = 1;
+            let vector = vector
+                .write(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: info.size });
+            let header = &mut header.write(empty_header()).msg_hdr;
+            header.msg_name = name.as_ptr().cast_mut().cast();
+            header.msg_namelen = name.len();
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
             if let Some(local) = info.path.local {
                 let control = control.write(Control([0; CONTROL_SIZE]));
-                write_source(&mut header.msg_hdr, control, local, self.is_v6);
+                write_source(header, control, local, self.is_v6);
             }
             count += 1;
         }
-        // SAFETY: the first `count` headers point to names, control buffers and vectors of this frame
-        // and to datagrams of `outbound`, which outlive the call; the kernel only reads them.
-        let sent = unsafe { libc::sendmmsg(self.raw.as_raw_fd(), headers.as_mut_ptr(), count, 0) };
+        // SAFETY: the first `count` headers were written; they point to names, control buffers and vectors
+        // of this frame and to datagrams of `outbound`, which outlive the call; the kernel only reads them.
+        let sent =
+            unsafe { libc::sendmmsg(self.raw.as_raw_fd(), headers.as_mut_ptr().cast(), count, 0) };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
+}
+
+fn empty_header() -> libc::mmsghdr {
+    // SAFETY: an all-zero `mmsghdr` is a valid one that points nowhere.
+    unsafe { mem::zeroed() }
 }
 
 fn set_flag(socket: &RawSocket, level: libc::c_int, name: libc::c_int) -> io::Result<()> {

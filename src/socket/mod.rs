@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// Datagrams one call reads or writes.
 pub const BATCH: usize = 32;
+/// Datagrams that a call has room for at least, however few came lately.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LEAST_BATCH: usize = 4;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
 pub const RECEIVE_SIZE: usize = 2048;
 /// Room for a datagram to be sent. Where the system can't be told not to cut datagrams, larger ones would
@@ -98,6 +101,9 @@ pub struct Inbound {
     bytes: Box<[[u8; RECEIVE_SIZE]; BATCH]>,
     infos: [InboundInfo; BATCH],
     count: usize,
+    /// Datagrams that the next call has room for: to prepare more costs more than it saves where few come.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    expected: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +130,13 @@ impl Default for Inbound {
         let bytes = vec![[0; RECEIVE_SIZE]; BATCH].into_boxed_slice();
         let Ok(bytes) = bytes.try_into() else { unreachable!("the slice has BATCH elements") };
         let info = InboundInfo { path: nowhere, size: 0, age: Duration::ZERO };
-        Inbound { bytes, infos: [info; BATCH], count: 0 }
+        Inbound {
+            bytes,
+            infos: [info; BATCH],
+            count: 0,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            expected: LEAST_BATCH,
+        }
     }
 }
 
