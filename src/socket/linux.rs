@@ -1,9 +1,13 @@
-//! Linux: `recvmmsg` and `sendmmsg`, the destination of each datagram on sockets bound to a wildcard
-//! address (`IP_PKTINFO`), and the time it reached the kernel (`SO_TIMESTAMPNS`).
+//! Linux: `recvmmsg` and `sendmmsg`, datagrams to one peer as one message (`UDP_SEGMENT`), the destination of
+//! each datagram on sockets bound to a wildcard address (`IP_PKTINFO`), and the time it reached the kernel
+//! (`SO_TIMESTAMPNS`).
 
 #![allow(unsafe_code)]
 
-use super::{BATCH, Inbound, InboundInfo, LEAST_BATCH, Outbound, RECEIVE_SIZE, Received, for_family};
+use super::{
+    BATCH, Inbound, InboundInfo, LEAST_BATCH, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE,
+    for_family,
+};
 use crate::endpoint::{self, Path};
 use socket2::{SockAddr, SockAddrStorage, Socket as RawSocket};
 use std::io;
@@ -18,6 +22,9 @@ pub(super) const NEVER_CUTS: bool = true;
 /// Room for an `in6_pktinfo` and a `timespec` with their headers.
 const CONTROL_SIZE: usize = 128;
 
+/// Bytes of all datagrams that are sent as one message: what an IPv4 packet can carry.
+const MAX_RUN_SIZE: usize = 65_507;
+
 /// Control bytes, aligned as `CMSG_FIRSTHDR` needs them.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
@@ -28,6 +35,8 @@ pub(super) struct Socket {
     is_v6: bool,
     /// True if datagrams carry control messages to be read.
     has_control: bool,
+    /// True if the kernel cuts a message into datagrams (`UDP_SEGMENT`, Linux 4.18).
+    segments: bool,
 }
 
 impl Socket {
@@ -49,7 +58,8 @@ impl Socket {
             }
             has_control = true;
         }
-        Ok(Socket { raw, is_v6, has_control })
+        let segments = set_option(&raw, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok();
+        Ok(Socket { raw, is_v6, has_control, segments })
     }
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
@@ -118,11 +128,17 @@ impl Socket {
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {
+        let mut segments = self.segments;
         while !outbound.is_empty() {
-            match self.send_some(outbound) {
+            match self.send_some(outbound, segments) {
                 Ok(sent) => outbound.advance(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Perhaps it was the segments. One of a kind does not fit the link, or the device can't.
+                Err(error) if segments && Run::first(outbound) > 1 => {
+                    segments = false;
+                    self.segments = error.raw_os_error() != Some(libc::EIO);
+                }
                 // This one can't be sent: no route, too long for the link, forbidden by a firewall.
                 Err(_) => {
                     outbound.errors += 1;
@@ -132,39 +148,120 @@ impl Socket {
         }
     }
 
-    /// Sends what the kernel takes in one call; an error is that of the first datagram.
-    fn send_some(&self, outbound: &Outbound) -> io::Result<usize> {
+    /// Sends what the kernel takes in one call, and says how many datagrams those are; an error is that of
+    /// the first run. With `segments` a run of datagrams to one peer is one message, which the kernel cuts
+    /// (`UDP_SEGMENT`): it then walks the way to the device once.
+    fn send_some(&self, outbound: &Outbound, segments: bool) -> io::Result<usize> {
+        let mut waiting = outbound.waiting();
+        if let (Some((info, bytes)), None) = (waiting.next(), waiting.next()) {
+            return self.send_one(*info, bytes).map(|()| 1);
+        }
         let mut names = [const { MaybeUninit::<SockAddr>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
         let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
-        let mut count = 0u32;
-        for ((((header, name), control), vector), (info, bytes)) in headers
-            .iter_mut()
-            .zip(&mut names)
-            .zip(&mut controls)
-            .zip(&mut vectors)
-            .zip(outbound.waiting())
+        let mut runs = [0; BATCH];
+        for (vector, (info, bytes)) in vectors.iter_mut().zip(outbound.waiting()) {
+            vector.write(vector_of(*info, bytes));
+        }
+        let mut waiting = outbound.waiting().map(|(info, _)| *info).peekable();
+        let (mut count, mut next) = (0u32, 0);
+        for (((header, name), control), length) in
+            headers.iter_mut().zip(&mut names).zip(&mut controls).zip(&mut runs)
         {
-            let name = name.write(for_family(info.path.remote, self.is_v6).into());
-            let vector = vector
-                .write(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: info.size });
+            let Some(run) = Run::take(&mut waiting, segments) else { break };
             let header = &mut header.write(empty_header()).msg_hdr;
-            header.msg_name = name.as_ptr().cast_mut().cast();
-            header.msg_namelen = name.len();
-            header.msg_iov = vector;
-            header.msg_iovlen = 1;
-            if let Some(local) = info.path.local {
-                let control = control.write(Control([0; CONTROL_SIZE]));
-                write_source(header, control, local, self.is_v6);
-            }
+            self.write_run(&run, header, name, control);
+            header.msg_iov = vectors.get_mut(next..).unwrap_or_default().as_mut_ptr().cast();
+            *length = run.count;
+            next += run.count;
             count += 1;
         }
         // SAFETY: the first `count` headers were written; they point to names, control buffers and vectors
         // of this frame and to datagrams of `outbound`, which outlive the call; the kernel only reads them.
         let sent =
             unsafe { libc::sendmmsg(self.raw.as_raw_fd(), headers.as_mut_ptr().cast(), count, 0) };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
+        if sent < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(runs.iter().take(sent as usize).sum())
+    }
+
+    /// Sends one datagram: the same with less to prepare, for sends that leave at once.
+    fn send_one(&self, info: OutboundInfo, bytes: &[u8; SEND_SIZE]) -> io::Result<()> {
+        let (mut name, mut control) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        let mut vector = vector_of(info, bytes);
+        let mut header = empty_header().msg_hdr;
+        self.write_run(&Run::of(info), &mut header, &mut name, &mut control);
+        header.msg_iov = &raw mut vector;
+        // SAFETY: the header points to a name, a control buffer and a vector of this frame and to a datagram,
+        // which outlive the call; the kernel only reads them.
+        let sent = unsafe { libc::sendmsg(self.raw.as_raw_fd(), &raw const header, 0) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Writes where a run goes, in how many vectors it lies, and how it is cut.
+    fn write_run(
+        &self,
+        run: &Run,
+        header: &mut libc::msghdr,
+        name: &mut MaybeUninit<SockAddr>,
+        control: &mut MaybeUninit<Control>,
+    ) {
+        let name = name.write(for_family(run.path.remote, self.is_v6).into());
+        header.msg_name = name.as_ptr().cast_mut().cast();
+        header.msg_namelen = name.len();
+        header.msg_iovlen = run.count as _;
+        if run.path.local.is_some() || run.count > 1 {
+            let control = control.write(Control([0; CONTROL_SIZE]));
+            write_control(header, control, run, self.is_v6);
+        }
+    }
+}
+
+fn vector_of(info: OutboundInfo, bytes: &[u8; SEND_SIZE]) -> libc::iovec {
+    libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: info.size }
+}
+
+/// Datagrams to one peer that the kernel takes as one message: all of one size, but a shorter one at the end.
+struct Run {
+    path: Path,
+    /// Bytes of the first datagram, and of all.
+    size: usize,
+    total: usize,
+    count: usize,
+}
+
+impl Run {
+    fn of(OutboundInfo { path, size }: OutboundInfo) -> Run {
+        Run { path, size, total: size, count: 1 }
+    }
+
+    /// The run at the front of what waits; of one datagram without `segments`.
+    fn take(
+        waiting: &mut std::iter::Peekable<impl Iterator<Item = OutboundInfo>>,
+        segments: bool,
+    ) -> Option<Run> {
+        let mut run = Run::of(waiting.next()?);
+        let mut last = run.size;
+        let fits = |run: &Run, last: usize, next: &OutboundInfo| {
+            next.path == run.path
+                && last == run.size
+                && (1..=run.size).contains(&next.size)
+                && run.total + next.size <= MAX_RUN_SIZE
+        };
+        while segments && let Some(next) = waiting.next_if(|next| fits(&run, last, next)) {
+            last = next.size;
+            run.total += last;
+            run.count += 1;
+        }
+        Some(run)
+    }
+
+    /// Datagrams in the first run of what waits.
+    fn first(outbound: &Outbound) -> usize {
+        let mut waiting = outbound.waiting().map(|(info, _)| *info).peekable();
+        Run::take(&mut waiting, true).map_or(0, |run| run.count)
     }
 }
 
@@ -253,38 +350,53 @@ fn known(local: IpAddr) -> Option<IpAddr> {
     (local != IpAddr::V4(Ipv4Addr::UNSPECIFIED)).then_some(local)
 }
 
-/// Makes a datagram leave from `local`.
-fn write_source(header: &mut libc::msghdr, control: &mut Control, local: IpAddr, is_v6: bool) {
-    // SAFETY: the control buffer is aligned, zeroed and larger than a header with either structure;
-    // the pointers that `CMSG_FIRSTHDR` and `CMSG_DATA` give lie within it.
+/// Makes a run leave from its local address, and cut into its datagrams.
+fn write_control(header: &mut libc::msghdr, control: &mut Control, run: &Run, is_v6: bool) {
+    header.msg_control = control.0.as_mut_ptr().cast();
+    let used = match run.path.local {
+        Some(IpAddr::V4(ip)) if !is_v6 => {
+            // SAFETY: all zeros is a valid `in_pktinfo`.
+            let mut info: libc::in_pktinfo = unsafe { mem::zeroed() };
+            info.ipi_spec_dst.s_addr = u32::from(ip).to_be();
+            push_control(control, 0, libc::IPPROTO_IP, libc::IP_PKTINFO, info)
+        }
+        Some(ip) => {
+            // SAFETY: all zeros is a valid `in6_pktinfo`.
+            let mut info: libc::in6_pktinfo = unsafe { mem::zeroed() };
+            info.ipi6_addr.s6_addr = endpoint::octets(ip);
+            push_control(control, 0, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info)
+        }
+        None => 0,
+    };
+    let used = match run.count {
+        1 => used,
+        _ => push_control(control, used, libc::SOL_UDP, libc::UDP_SEGMENT, run.size as u16),
+    };
+    header.msg_controllen = used as _;
+}
+
+/// Writes a control message behind the `used` bytes of `control`, and returns how many are used then.
+fn push_control<T: Copy>(
+    control: &mut Control,
+    used: usize,
+    level: libc::c_int,
+    kind: libc::c_int,
+    value: T,
+) -> usize {
+    let size = size_of::<T>() as u32;
+    // SAFETY: these compute sizes alone.
+    let (length, space) = unsafe { (libc::CMSG_LEN(size), libc::CMSG_SPACE(size) as usize) };
+    let Some(room) = control.0.get_mut(used..).and_then(|room| room.get_mut(..space)) else {
+        return used;
+    };
+    let message: *mut libc::cmsghdr = room.as_mut_ptr().cast();
+    // SAFETY: `room` holds a header with the value, all zeros so far; it is aligned for the header because
+    // `Control` is, and every `CMSG_SPACE` is a multiple of that. The value is written unaligned.
     unsafe {
-        header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = CONTROL_SIZE as _;
-        let message = libc::CMSG_FIRSTHDR(header);
-        let used = match local {
-            IpAddr::V4(ip) if !is_v6 => {
-                let mut info: libc::in_pktinfo = mem::zeroed();
-                info.ipi_spec_dst.s_addr = u32::from(ip).to_be();
-                (*message).cmsg_level = libc::IPPROTO_IP;
-                (*message).cmsg_type = libc::IP_PKTINFO;
-                (*message).cmsg_len = libc::CMSG_LEN(size_of::<libc::in_pktinfo>() as u32) as _;
-                libc::CMSG_DATA(message).cast::<libc::in_pktinfo>().write_unaligned(info);
-                libc::CMSG_SPACE(size_of::<libc::in_pktinfo>() as u32)
-            }
-            _ => {
-                let ip = match local {
-                    IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-                    IpAddr::V6(ip) => ip,
-                };
-                let mut info: libc::in6_pktinfo = mem::zeroed();
-                info.ipi6_addr.s6_addr = ip.octets();
-                (*message).cmsg_level = libc::IPPROTO_IPV6;
-                (*message).cmsg_type = libc::IPV6_PKTINFO;
-                (*message).cmsg_len = libc::CMSG_LEN(size_of::<libc::in6_pktinfo>() as u32) as _;
-                libc::CMSG_DATA(message).cast::<libc::in6_pktinfo>().write_unaligned(info);
-                libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as u32)
-            }
-        };
-        header.msg_controllen = used as _;
+        (*message).cmsg_level = level;
+        (*message).cmsg_type = kind;
+        (*message).cmsg_len = length as _;
+        libc::CMSG_DATA(message).cast::<T>().write_unaligned(value);
     }
+    used + space
 }

@@ -291,6 +291,36 @@ mod tests {
     datagrams_travel!(portable_over_ipv6, portable, "[::1]:0");
 
     #[test]
+    fn datagrams_to_one_peer_arrive_one_by_one_past_those_that_cannot_be_sent() {
+        let mut one = Socket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
+        let mut other = Socket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sizes = [1200, 1200, 1200, 300, 1200, 0, 500, 500, 500, 500];
+        let mut outbound = Outbound::default();
+        for (number, size) in sizes.into_iter().enumerate() {
+            outbound.room().unwrap().fill(number as u8);
+            let remote = if matches!(number, 6 | 7) { nowhere } else { other.local_address() };
+            outbound.commit(Path { remote, local: None }, size);
+        }
+        one.send(&mut outbound);
+        assert!(outbound.is_empty());
+        assert_eq!(outbound.errors(), 2);
+        outbound.commit(Path { remote: other.local_address(), local: None }, 0);
+        one.send(&mut outbound);
+        assert!(outbound.is_empty());
+
+        let mut inbound = Inbound::default();
+        let mut read = Vec::new();
+        while let Received::Datagrams { .. } = other.receive(&mut inbound) {
+            read.extend(inbound.datagrams().map(|datagram| datagram.bytes.unwrap().to_vec()));
+        }
+        let sent = sizes.iter().enumerate().filter(|(number, _)| !matches!(number, 6 | 7));
+        let mut expected: Vec<_> = sent.map(|(number, &size)| vec![number as u8; size]).collect();
+        expected.push(Vec::new());
+        assert_eq!(read, expected);
+    }
+
+    #[test]
     fn more_than_a_batch_is_read_in_several_calls_and_too_long_is_told_apart() {
         let mut one = Socket::bind("127.0.0.1:0".parse().unwrap(), OPTIONS).unwrap();
         let plain = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
