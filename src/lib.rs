@@ -62,6 +62,7 @@ pub mod host;
 pub mod keyed_map;
 pub mod log;
 pub mod message;
+pub mod prefetch;
 pub mod range_set;
 pub mod rate_limit;
 pub mod ready;

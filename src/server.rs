@@ -47,6 +47,8 @@ const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
 /// The highest type of a packet of CUTE 1.00; those of CUTE 2.00 but requests begin with 0x80 or more.
 const LAST_TYPE_OF_1_00: u8 = 7;
+/// How many clients ahead memory is asked for.
+const AHEAD: usize = 2;
 /// Replies that wait for the network. Further requests get none, and are repeated.
 pub const MAX_REPLIES: usize = 4096;
 
@@ -283,6 +285,16 @@ impl Server {
         self.admission_1_00.handle_timeout(tick.now);
     }
 
+    /// Prepares for a datagram that [`handle_datagram`](Self::handle_datagram) will soon be given. Nothing
+    /// changes but how long that takes.
+    pub fn expect_datagram(&self, bytes: &[u8]) {
+        if bytes.first().copied().and_then(PacketType::of) == Some(PacketType::Data)
+            && let Some(slot) = packet::connection_id(bytes).and_then(|id| self.slots.find(id))
+        {
+            self.slots.prefetch(slot);
+        }
+    }
+
     /// Takes in a datagram, which is overwritten. The error says why it was dropped, and was counted.
     pub fn handle_datagram(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
         let result = self.dispatch(arrival, bytes);
@@ -501,6 +513,9 @@ impl Server {
                 self.timers.set(index, at);
             }
             self.active.pop_front();
+            if let Some(&soon) = self.active.get(AHEAD) {
+                self.slots.prefetch(soon);
+            }
         }
         None
     }

@@ -1,12 +1,12 @@
 //! A client on its own sockets.
 
-use super::ports::Ports;
+use super::ports::{Ports, Receiver};
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
 use crate::client::{Client, ClientState};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
-use crate::drop_reason::DropCounters;
+use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
@@ -163,10 +163,7 @@ impl ClientHost {
         let budget = ReadBudget::new(READS_LIKE, step);
         let mut backlog = self.receive_by_wire(budget);
         let ClientHost { client, inbound, ports, .. } = self;
-        backlog |= ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
-            Some(bytes) => client.handle_datagram(arrival, bytes),
-            None => client.handle_oversized(),
-        });
+        backlog |= ports.receive(inbound, budget, now, step, client);
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {
@@ -363,6 +360,15 @@ impl ClientHost {
             self.fork = ForkGuard::new();
             self.simulator = None;
             self.ports.close();
+        }
+    }
+}
+
+impl Receiver for Client {
+    fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason> {
+        match bytes {
+            Some(bytes) => self.handle_datagram(arrival, bytes),
+            None => self.handle_oversized(),
         }
     }
 }

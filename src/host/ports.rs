@@ -12,6 +12,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Who takes in what is read.
+pub(super) trait Receiver {
+    /// Prepares for a datagram that comes soon.
+    fn expect(&self, _bytes: &[u8]) {}
+
+    /// Takes in a datagram; `None` for one that is too long.
+    fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason>;
+}
+
+/// How many datagrams ahead a receiver is told to [`expect`](Receiver::expect).
+const AHEAD: usize = 2;
+
 /// The sockets that are open.
 #[derive(Default)]
 pub(super) struct Ports {
@@ -46,19 +58,18 @@ impl Ports {
         if ipv4 { &mut self.v4 } else { &mut self.v6 }
     }
 
-    /// Reads within `budget` for each socket and hands each datagram to `handle`, `None` for one that is too
-    /// long; true if more may wait.
+    /// Reads within `budget` for each socket and hands each datagram to `receiver`; true if more may wait.
     pub(super) fn receive(
         &mut self,
         inbound: &mut Inbound,
         budget: ReadBudget,
         now: Instant,
         step: Duration,
-        mut handle: impl FnMut(&Arrival, Option<&mut [u8]>) -> Result<(), DropReason>,
+        receiver: &mut impl Receiver,
     ) -> bool {
         let mut backlog = false;
         for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-            backlog |= port.receive(inbound, budget, now, step, &mut handle);
+            backlog |= port.receive(inbound, budget, now, step, receiver);
         }
         backlog
     }
@@ -112,14 +123,14 @@ impl Port {
         Ok(Port { socket: Socket::bind(address, options)?, outbound: Outbound::default() })
     }
 
-    /// Reads within `budget` and hands each datagram to `handle`; true if more may wait.
+    /// Reads within `budget` and hands each datagram to `receiver`; true if more may wait.
     fn receive(
         &mut self,
         inbound: &mut Inbound,
         budget: ReadBudget,
         now: Instant,
         step: Duration,
-        handle: &mut impl FnMut(&Arrival, Option<&mut [u8]>) -> Result<(), DropReason>,
+        receiver: &mut impl Receiver,
     ) -> bool {
         let start = std::time::Instant::now();
         let mut seen = 0;
@@ -128,12 +139,14 @@ impl Port {
                 Received::Empty => return false,
                 Received::Error => seen += 1,
                 Received::Datagrams { drained } => {
-                    for datagram in inbound.datagrams() {
+                    for number in 0.. {
+                        receiver.expect(inbound.peek(number + AHEAD));
+                        let Some(datagram) = inbound.datagram(number) else { break };
                         seen += 1;
                         // It came since the last update, whatever the clocks of kernel and program say.
                         let arrival = Arrival { path: datagram.path, at: now - datagram.age.min(step) };
                         let size = datagram.bytes.as_ref().map_or(0, |bytes| bytes.len());
-                        if let Err(reason) = handle(&arrival, datagram.bytes) {
+                        if let Err(reason) = receiver.handle(&arrival, datagram.bytes) {
                             let from = Printed(datagram.path.remote);
                             log::log(
                                 Level::Debug,

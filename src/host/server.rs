@@ -1,12 +1,12 @@
 //! A server on its own socket.
 
-use super::ports::Ports;
+use super::ports::{Ports, Receiver};
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
-use crate::connection::{Connection, Transmit};
+use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
-use crate::drop_reason::DropCounters;
+use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::Printed;
 use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
@@ -203,10 +203,7 @@ impl ServerHost {
         let ServerHost { engine: Some(engine), ports, inbound, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = ports.receive(inbound, budget, now, step, |arrival, bytes| match bytes {
-            Some(bytes) => engine.handle_datagram(arrival, bytes),
-            None => engine.handle_oversized(),
-        });
+        let backlog = ports.receive(inbound, budget, now, step, engine);
         engine.handle_timeout(backlog);
         self.transmit();
     }
@@ -449,6 +446,19 @@ impl ServerHost {
                 self.engine = None;
                 self.ports.close();
             }
+        }
+    }
+}
+
+impl Receiver for Server {
+    fn expect(&self, bytes: &[u8]) {
+        self.expect_datagram(bytes);
+    }
+
+    fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason> {
+        match bytes {
+            Some(bytes) => self.handle_datagram(arrival, bytes),
+            None => self.handle_oversized(),
         }
     }
 }

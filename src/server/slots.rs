@@ -3,6 +3,7 @@
 //! that its client is gone: until then the place's number means that client, whatever the program does.
 
 use super::Client;
+use crate::prefetch::prefetch;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -92,6 +93,13 @@ impl Slots {
     /// The client in a slot.
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Client> {
         self.slots.get_mut(slot as usize)?.client.as_deref_mut()
+    }
+
+    /// Asks the processor for the client in a slot, which is needed soon.
+    pub fn prefetch(&self, slot: u32) {
+        if let Some(client) = self.get(slot) {
+            prefetch(client);
+        }
     }
 
     /// The slot that a connection id names, if its client is still there.

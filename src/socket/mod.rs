@@ -141,11 +141,18 @@ impl Default for Inbound {
 }
 
 impl Inbound {
-    /// The datagrams of the last call, in order.
-    pub fn datagrams(&mut self) -> impl Iterator<Item = InboundDatagram<'_>> {
-        self.infos.iter().zip(self.bytes.iter_mut()).take(self.count).map(|(info, bytes)| {
-            InboundDatagram { path: info.path, age: info.age, bytes: bytes.get_mut(..info.size) }
-        })
+    /// The datagrams of the last call, from number 0 on.
+    pub fn datagram(&mut self, number: usize) -> Option<InboundDatagram<'_>> {
+        let info = self.infos.get(..self.count)?.get(number)?;
+        let bytes = self.bytes.get_mut(number)?.get_mut(..info.size);
+        Some(InboundDatagram { path: info.path, age: info.age, bytes })
+    }
+
+    /// The bytes of a datagram of the last call, none if there is no such one or it was too long.
+    pub fn peek(&self, number: usize) -> &[u8] {
+        let info = self.infos.get(..self.count).and_then(|infos| infos.get(number));
+        let bytes = self.bytes.get(number).zip(info).and_then(|(bytes, info)| bytes.get(..info.size));
+        bytes.unwrap_or_default()
     }
 }
 
@@ -229,6 +236,17 @@ fn for_family(remote: SocketAddr, local_is_v6: bool) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Inbound {
+        fn datagrams(&mut self) -> impl Iterator<Item = InboundDatagram<'_>> {
+            let (infos, bytes) = (self.infos.iter(), self.bytes.iter_mut());
+            infos.zip(bytes).take(self.count).map(|(info, bytes)| InboundDatagram {
+                path: info.path,
+                age: info.age,
+                bytes: bytes.get_mut(..info.size),
+            })
+        }
+    }
 
     const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 1 << 18, send_buffer: 1 << 18 };
 
