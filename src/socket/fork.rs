@@ -5,9 +5,11 @@
 #![allow(unsafe_code)]
 
 /// Belongs to the process that made it.
+#[derive(Clone, Copy, Debug)]
 pub struct ForkGuard {
+    /// Which of this process and its ancestors, where the system helps to tell them apart.
     #[cfg(target_os = "linux")]
-    page: Option<linux::WipedPage>,
+    generation: Option<linux::Generation>,
     process: u32,
 }
 
@@ -16,7 +18,7 @@ impl ForkGuard {
     pub fn new() -> ForkGuard {
         ForkGuard {
             #[cfg(target_os = "linux")]
-            page: linux::WipedPage::new(),
+            generation: linux::Generation::current(),
             process: std::process::id(),
         }
     }
@@ -26,8 +28,8 @@ impl ForkGuard {
         // Reading a page that the kernel wipes in children costs nothing; asking for the process id is
         // a system call.
         #[cfg(target_os = "linux")]
-        if let Some(page) = &self.page {
-            return page.is_wiped();
+        if let Some(generation) = self.generation {
+            return !generation.is_current();
         }
         std::process::id() != self.process
     }
@@ -42,18 +44,52 @@ impl Default for ForkGuard {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::ptr::{self, NonNull};
-    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     const SIZE: usize = 4096;
 
-    /// A page that holds a 1 here and a 0 in every forked copy (`MADV_WIPEONFORK`, Linux 4.14).
-    pub(super) struct WipedPage(NonNull<AtomicU8>);
+    /// Counts the processes that this memory was copied to. A process draws its number when it first makes a
+    /// guard, and its copies go on counting where it stands.
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    /// Holds the number of this process, 0 in a copy that drew none yet. One page for all guards: a program
+    /// with a thousand clients would else read a thousand pages in every update.
+    static PAGE: OnceLock<Option<WipedPage>> = OnceLock::new();
 
-    // SAFETY: the page is only read, atomically, until it is unmapped by its one owner.
+    /// The number of a process.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) struct Generation(u64);
+
+    impl Generation {
+        /// That of this process; `None` where the kernel can't help.
+        pub(super) fn current() -> Option<Generation> {
+            let number = PAGE.get_or_init(WipedPage::new).as_ref()?.number();
+            if number.load(Ordering::Relaxed) == 0 {
+                let drawn = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+                // Of threads that draw at once, the first one's counts.
+                let _ = number.compare_exchange(0, drawn, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            Some(Generation(number.load(Ordering::Relaxed)))
+        }
+
+        /// True in the process that it is the number of.
+        pub(super) fn is_current(self) -> bool {
+            let page = PAGE.get().and_then(Option::as_ref);
+            page.is_some_and(|page| page.number().load(Ordering::Relaxed) == self.0)
+        }
+    }
+
+    /// A page that the kernel fills with zeros in every forked copy (`MADV_WIPEONFORK`, Linux 4.14). It is
+    /// never unmapped.
+    struct WipedPage(NonNull<AtomicU64>);
+
+    // SAFETY: the page is only read and written atomically, and stays mapped.
     unsafe impl Send for WipedPage {}
+    // SAFETY: as above.
+    unsafe impl Sync for WipedPage {}
 
     impl WipedPage {
-        pub(super) fn new() -> Option<WipedPage> {
+        fn new() -> Option<WipedPage> {
             let (protection, flags) =
                 (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
             // SAFETY: a fresh anonymous mapping; nothing else knows its address.
@@ -61,30 +97,19 @@ mod linux {
             if page == libc::MAP_FAILED {
                 return None;
             }
-            let guard = WipedPage(NonNull::new(page.cast())?);
             // SAFETY: the range is the mapping made above.
             if unsafe { libc::madvise(page, SIZE, libc::MADV_WIPEONFORK) } != 0 {
+                // SAFETY: as above, and nobody uses it after this.
+                unsafe { libc::munmap(page, SIZE) };
                 return None;
             }
-            guard.byte().store(1, Ordering::Relaxed);
-            Some(guard)
+            NonNull::new(page.cast()).map(WipedPage)
         }
 
-        fn byte(&self) -> &AtomicU8 {
-            // SAFETY: the mapping lives as long as `self`, is readable and writable, and anonymous
-            // memory starts as zeros, a valid `AtomicU8`.
+        fn number(&self) -> &AtomicU64 {
+            // SAFETY: the page stays mapped, is readable and writable, and anonymous memory starts as zeros, a
+            // valid `AtomicU64`; a page is aligned for it.
             unsafe { self.0.as_ref() }
-        }
-
-        pub(super) fn is_wiped(&self) -> bool {
-            self.byte().load(Ordering::Relaxed) == 0
-        }
-    }
-
-    impl Drop for WipedPage {
-        fn drop(&mut self) {
-            // SAFETY: the mapping was made by `new` with this size, and nobody uses it after this.
-            unsafe { libc::munmap(self.0.as_ptr().cast(), SIZE) };
         }
     }
 }
@@ -97,10 +122,11 @@ mod tests {
     fn a_forked_copy_knows_that_it_is_one() {
         let guard = ForkGuard::new();
         assert!(!guard.is_in_child());
-        // SAFETY: the child calls nothing but `_exit`.
+        // SAFETY: the child allocates nothing, and leaves by `_exit`.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let code = i32::from(!guard.is_in_child());
+            let own = ForkGuard::new();
+            let code = i32::from(!guard.is_in_child() || own.is_in_child());
             // SAFETY: ends the child at once, without running the test harness's cleanup.
             unsafe { libc::_exit(code) };
         }
