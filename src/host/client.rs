@@ -12,7 +12,7 @@ use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
-use crate::socket::{Inbound, RECEIVE_SIZE, SEND_SIZE, SocketOptions};
+use crate::socket::{RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::{InvalidToken, TOKEN_SIZE};
 use crate::v2::outbox::SendError;
@@ -73,7 +73,6 @@ pub struct ClientHost {
     forbidden: bool,
     wire: Option<Box<dyn Wire>>,
     ports: Ports,
-    inbound: Inbound,
     mode: SendMode,
     reliable: ReliableChannels,
     simulator: Option<SendSimulator>,
@@ -91,7 +90,6 @@ impl ClientHost {
             forbidden: false,
             wire: None,
             ports: Ports::default(),
-            inbound: Inbound::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
@@ -162,8 +160,8 @@ impl ClientHost {
         self.release_simulated();
         let budget = ReadBudget::new(READS_LIKE, step);
         let mut backlog = self.receive_by_wire(budget);
-        let ClientHost { client, inbound, ports, .. } = self;
-        backlog |= ports.receive(inbound, budget, now, step, client);
+        let ClientHost { client, ports, .. } = self;
+        backlog |= ports.receive(budget, now, step, client);
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {

@@ -61,17 +61,18 @@ impl Ports {
     /// Reads within `budget` for each socket and hands each datagram to `receiver`; true if more may wait.
     pub(super) fn receive(
         &mut self,
-        inbound: &mut Inbound,
         budget: ReadBudget,
         now: Instant,
         step: Duration,
         receiver: &mut impl Receiver,
     ) -> bool {
-        let mut backlog = false;
-        for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-            backlog |= port.receive(inbound, budget, now, step, receiver);
-        }
-        backlog
+        Inbound::lend(|inbound| {
+            let mut backlog = false;
+            for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+                backlog |= port.receive(inbound, budget, now, step, receiver);
+            }
+            backlog
+        })
     }
 
     /// Writes what `poll` makes until it makes nothing, or the system takes no more.
@@ -112,15 +113,15 @@ impl Ports {
     }
 }
 
-/// A socket and the datagrams that wait to be written to it.
+/// A socket and the datagrams that wait to be written to it, if any.
 struct Port {
     socket: Socket,
-    outbound: Outbound,
+    outbound: Option<Box<Outbound>>,
 }
 
 impl Port {
     fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<Port> {
-        Ok(Port { socket: Socket::bind(address, options)?, outbound: Outbound::default() })
+        Ok(Port { socket: Socket::bind(address, options)?, outbound: None })
     }
 
     /// Reads within `budget` and hands each datagram to `receiver`; true if more may wait.
@@ -167,32 +168,39 @@ impl Port {
 
     /// Writes what `poll` makes until it makes nothing, or the system takes no more.
     fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
-        while self.has_room()
-            && let Some(room) = self.outbound.room()
-            && let Some(transmit) = poll(room)
-        {
-            self.outbound.commit(transmit.path, transmit.size);
+        while self.has_room() {
+            let outbound = self.outbound.get_or_insert_with(Outbound::take);
+            let Some(transmit) = outbound.room().and_then(|room| poll(room)) else { break };
+            outbound.commit(transmit.path, transmit.size);
         }
         self.flush();
     }
 
     /// True if there is room for another datagram; what waits is sent first if it must.
     fn has_room(&mut self) -> bool {
-        if self.outbound.room().is_none() {
+        if self.is_full() {
             self.flush();
         }
-        self.outbound.room().is_some()
+        !self.is_full()
+    }
+
+    fn is_full(&mut self) -> bool {
+        self.outbound.as_mut().is_some_and(|outbound| outbound.room().is_none())
     }
 
     /// Queues a copy of a datagram, if there is [room](Self::has_room).
     fn push(&mut self, path: Path, bytes: &[u8]) {
-        if let Some(room) = self.outbound.room().and_then(|room| room.get_mut(..bytes.len())) {
+        let outbound = self.outbound.get_or_insert_with(Outbound::take);
+        if let Some(room) = outbound.room().and_then(|room| room.get_mut(..bytes.len())) {
             room.copy_from_slice(bytes);
-            self.outbound.commit(path, bytes.len());
+            outbound.commit(path, bytes.len());
         }
     }
 
     fn flush(&mut self) {
-        self.socket.send(&mut self.outbound);
+        if let Some(mut outbound) = self.outbound.take() {
+            self.socket.send(&mut outbound);
+            self.outbound = outbound.give_back();
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::reason::DisconnectReason;
 use crate::server::{DEFAULT_MEMORY, Event, MAX_CLIENTS, Server, ServerConfig};
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
-use crate::socket::{Inbound, SEND_SIZE, SocketOptions};
+use crate::socket::{SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::{PairKey, USER_DATA_SIZE};
 use crate::v2::outbox::{SendError, Shaping};
@@ -87,7 +87,6 @@ pub struct ServerHost {
     /// The engine of this run, or of the last, whose events can still be taken.
     engine: Option<Server>,
     ports: Ports,
-    inbound: Inbound,
     mode: SendMode,
     reliable: ReliableChannels,
     simulator: Option<SendSimulator>,
@@ -108,7 +107,6 @@ impl ServerHost {
             system_clock: SystemClock::default(),
             engine: None,
             ports: Ports::default(),
-            inbound: Inbound::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
@@ -200,10 +198,10 @@ impl ServerHost {
         }
         self.restart_if_forked();
         self.release_simulated();
-        let ServerHost { engine: Some(engine), ports, inbound, .. } = self else { return };
+        let ServerHost { engine: Some(engine), ports, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = ports.receive(inbound, budget, now, step, engine);
+        let backlog = ports.receive(budget, now, step, engine);
         engine.handle_timeout(backlog);
         self.transmit();
     }

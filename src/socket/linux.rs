@@ -5,8 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::{
-    BATCH, Inbound, InboundInfo, LEAST_BATCH, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE,
-    for_family,
+    BATCH, Inbound, InboundInfo, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE, for_family,
 };
 use crate::endpoint::{self, Path};
 use socket2::{SockAddr, SockAddrStorage, Socket as RawSocket};
@@ -19,6 +18,8 @@ use std::time::{Duration, SystemTime};
 /// Datagrams are marked not to be cut on the way.
 pub(super) const NEVER_CUTS: bool = true;
 
+/// Datagrams that a call has room for at least, however few came lately.
+const LEAST_BATCH: usize = 4;
 /// Room for an `in6_pktinfo` and a `timespec` with their headers.
 const CONTROL_SIZE: usize = 128;
 
@@ -35,6 +36,8 @@ pub(super) struct Socket {
     is_v6: bool,
     /// True if datagrams carry control messages to be read.
     has_control: bool,
+    /// Datagrams that the next call has room for: to prepare more costs more than it saves where few come.
+    expected: usize,
     /// True if the kernel cuts a message into datagrams (`UDP_SEGMENT`, Linux 4.18).
     segments: bool,
 }
@@ -59,11 +62,11 @@ impl Socket {
             has_control = true;
         }
         let segments = set_option(&raw, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok();
-        Ok(Socket { raw, is_v6, has_control, segments })
+        Ok(Socket { raw, is_v6, has_control, expected: LEAST_BATCH, segments })
     }
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
-        let batch = inbound.expected;
+        let batch = self.expected;
         let mut names = [const { MaybeUninit::<libc::sockaddr_storage>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
         let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
@@ -123,7 +126,7 @@ impl Socket {
             };
         }
         inbound.count = count as usize;
-        inbound.expected = (2 * inbound.count).max(batch / 2).clamp(LEAST_BATCH, BATCH);
+        self.expected = (2 * inbound.count).max(batch / 2).clamp(LEAST_BATCH, BATCH);
         if count == 0 { Received::Empty } else { Received::Datagrams { drained: inbound.count < batch } }
     }
 

@@ -17,15 +17,13 @@ use portable as imp;
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::endpoint::Path;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Datagrams one call reads or writes.
 pub const BATCH: usize = 32;
-/// Datagrams that a call has room for at least, however few came lately.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const LEAST_BATCH: usize = 4;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
 pub const RECEIVE_SIZE: usize = 2048;
 /// Room for a datagram to be sent. Where the system can't be told not to cut datagrams, larger ones would
@@ -96,14 +94,39 @@ pub enum Received {
     Empty,
 }
 
+/// Buffers that nothing is in.
+#[derive(Default)]
+#[allow(clippy::vec_box, reason = "they go from hand to hand in every update, and are kilobytes themselves")]
+struct Spare {
+    inbound: Vec<Box<Inbound>>,
+    outbound: Vec<Box<Outbound>>,
+}
+
+/// A server at an IPv4 and an IPv6 address fills two at once.
+const MAX_SPARE: usize = 2;
+
+thread_local! {
+    /// All handles of a thread share buffers, one after the other. With its own each would need a hundred
+    /// kilobytes, and those of a thousand clients would never be in the processor's cache.
+    static SPARE: RefCell<Spare> = RefCell::default();
+}
+
+/// Does something to the thread's spare buffers; nothing once the thread is ending.
+fn with_spare<R: Default>(work: impl FnOnce(&mut Spare) -> R) -> R {
+    SPARE.try_with(|spare| work(&mut spare.borrow_mut())).unwrap_or_default()
+}
+
+fn keep<T>(spare: &mut Vec<T>, buffers: T) {
+    if spare.len() < MAX_SPARE {
+        spare.push(buffers);
+    }
+}
+
 /// Datagrams read.
 pub struct Inbound {
     bytes: Box<[[u8; RECEIVE_SIZE]; BATCH]>,
     infos: [InboundInfo; BATCH],
     count: usize,
-    /// Datagrams that the next call has room for: to prepare more costs more than it saves where few come.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    expected: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,17 +153,19 @@ impl Default for Inbound {
         let bytes = vec![[0; RECEIVE_SIZE]; BATCH].into_boxed_slice();
         let Ok(bytes) = bytes.try_into() else { unreachable!("the slice has BATCH elements") };
         let info = InboundInfo { path: nowhere, size: 0, age: Duration::ZERO };
-        Inbound {
-            bytes,
-            infos: [info; BATCH],
-            count: 0,
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            expected: LEAST_BATCH,
-        }
+        Inbound { bytes, infos: [info; BATCH], count: 0 }
     }
 }
 
 impl Inbound {
+    /// Lends `work` the buffers of this thread.
+    pub fn lend<R>(work: impl FnOnce(&mut Inbound) -> R) -> R {
+        let mut inbound = with_spare(|spare| spare.inbound.pop()).unwrap_or_default();
+        let result = work(&mut inbound);
+        with_spare(|spare| keep(&mut spare.inbound, inbound));
+        result
+    }
+
     /// The datagrams of the last call, from number 0 on.
     pub fn datagram(&mut self, number: usize) -> Option<InboundDatagram<'_>> {
         let info = self.infos.get(..self.count)?.get(number)?;
@@ -188,6 +213,21 @@ impl Default for Outbound {
 }
 
 impl Outbound {
+    /// The buffers of this thread, empty.
+    pub fn take() -> Box<Outbound> {
+        with_spare(|spare| spare.outbound.pop()).unwrap_or_default()
+    }
+
+    /// Gives empty buffers back to the thread; those that something waits in are returned.
+    pub fn give_back(mut self: Box<Self>) -> Option<Box<Outbound>> {
+        if !self.is_empty() {
+            return Some(self);
+        }
+        self.errors = 0;
+        with_spare(|spare| keep(&mut spare.outbound, self));
+        None
+    }
+
     /// Room for the next datagram; `None` if it must be sent first what there is.
     pub fn room(&mut self) -> Option<&mut [u8; SEND_SIZE]> {
         self.bytes.get_mut(self.end)
@@ -206,7 +246,7 @@ impl Outbound {
         self.next == self.end
     }
 
-    /// Datagrams that could not be sent since the start.
+    /// Datagrams that could not be sent since the buffers were taken.
     pub fn errors(&self) -> u64 {
         self.errors
     }
