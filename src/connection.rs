@@ -4,7 +4,7 @@
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
-use crate::message::{Delivery, Message};
+use crate::message::{Delivery, Message, Payload};
 use crate::ready::{InboxBudget, Ready, Source};
 use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
@@ -197,12 +197,12 @@ impl Connection {
     }
 
     /// Queues a message on a wire channel, 0 to 8; CUTE 1.00 has channel 0 alone.
-    pub fn send(
+    pub fn send<'a>(
         &mut self,
         channel: u8,
         delivery: Delivery,
         id: u32,
-        bytes: &[u8],
+        bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
         either!(self, connection => connection.send(channel, delivery, id, bytes))
     }

@@ -6,7 +6,7 @@ mod ports;
 mod server;
 
 pub use client::{ClientHost, ConnectError, Wire};
-pub use server::{ServerHost, ServerHostConfig, StartError};
+pub use server::{NotAllSent, ServerHost, ServerHostConfig, StartError};
 
 use crate::endpoint::Path;
 use crate::message::Delivery;

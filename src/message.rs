@@ -2,6 +2,9 @@
 //! which the engine keeps what it knows of the message and the C facade later keeps how to free the
 //! block: a message is stored once, in one allocation, from the wire to the program's hands.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 /// What a sender asks of the network for one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
@@ -34,6 +37,42 @@ impl Delivery {
     /// True for unordered and for sequenced messages: what the flag in the frame says.
     pub fn is_flagged(self) -> bool {
         matches!(self, Delivery::ReliableUnordered | Delivery::UnreliableSequenced)
+    }
+}
+
+/// The bytes of a message to be sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// The program's, which the connection copies.
+    Borrowed(&'a [u8]),
+    /// Shared by all connections they are sent on.
+    Shared(&'a Arc<[u8]>),
+}
+
+impl Payload<'_> {
+    /// The bytes, to be kept.
+    pub fn share(self) -> Arc<[u8]> {
+        match self {
+            Payload::Borrowed(bytes) => bytes.into(),
+            Payload::Shared(bytes) => bytes.clone(),
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Payload::Borrowed(bytes) => bytes,
+            Payload::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a, B: AsRef<[u8]> + ?Sized> From<&'a B> for Payload<'a> {
+    fn from(bytes: &'a B) -> Payload<'a> {
+        Payload::Borrowed(bytes.as_ref())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
 use crate::keyed_map::{KeyedHash, KeyedMap};
-use crate::message::{Delivery, Message};
+use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
@@ -557,13 +557,13 @@ impl Server {
     }
 
     /// Queues a message for a client, on wire channel 0 to 8.
-    pub fn send(
+    pub fn send<'a>(
         &mut self,
         index: u32,
         channel: u8,
         delivery: Delivery,
         id: u32,
-        bytes: &[u8],
+        bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
         let client = self.slots.get_mut(index).ok_or(SendError::NotConnected)?;
         client.connection.send(channel, delivery, id, bytes)?;

@@ -68,6 +68,7 @@ programs! {
     old_example,
     options,
     pointers,
+    send_many,
     tokens,
 }
 
@@ -85,7 +86,7 @@ mod cute_1_00 {
         )* };
     }
 
-    programs! { allocator, arguments, exchange, lifecycle, max_clients, old_example, pointers, tokens, }
+    programs! { allocator, arguments, exchange, lifecycle, max_clients, old_example, pointers, send_many, tokens, }
 
     #[cfg(unix)]
     programs! { forked, wire, }

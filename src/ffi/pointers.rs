@@ -21,7 +21,8 @@ use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use super::x::{
     cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_key,
     cnx_server_add_public_address, cnx_server_bound_endpoint, cnx_server_client_user_data,
-    cnx_server_counters, cnx_server_remove_key, cnx_server_set_max_clients, cnx_server_start_dual,
+    cnx_server_counters, cnx_server_remove_key, cnx_server_send_many, cnx_server_set_max_clients,
+    cnx_server_start_dual,
 };
 use std::ffi::{c_char, c_int, c_void};
 
@@ -282,6 +283,26 @@ pub unsafe extern "C" fn cnx_server_add_public_address_p(
     // SAFETY: the caller passes what `cnx_server_add_public_address` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_server_add_public_address(server, address_and_port));
+    }
+}
+
+/// `cnx_server_send_many`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_send_many_p(
+    server: *mut cn_server_t,
+    packet: *const c_void,
+    size: c_int,
+    client_indices: *const c_int,
+    count: c_int,
+    send_reliably: bool,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_send_many` takes, and a place for the result.
+    unsafe {
+        out.write(cnx_server_send_many(server, packet, size, client_indices, count, send_reliably));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::Printed;
-use crate::message::{Delivery, Message};
+use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::server::{DEFAULT_MEMORY, Event, MAX_CLIENTS, Server, ServerConfig};
 use crate::simulator::{Simulator, SimulatorConfig};
@@ -20,6 +20,7 @@ use crate::v2::outbox::{SendError, Shaping};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 4 << 20, send_buffer: 4 << 20 };
@@ -72,6 +73,17 @@ impl fmt::Display for StartError {
 }
 
 impl std::error::Error for StartError {}
+
+/// Not every client takes a message of [`ServerHost::send_many`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAllSent {
+    /// The place of the first that doesn't, among those asked for.
+    pub place: usize,
+    /// Why.
+    pub error: SendError,
+    /// How many don't.
+    pub count: usize,
+}
 
 /// A server. Dropping it stops it.
 pub struct ServerHost {
@@ -222,6 +234,42 @@ impl ServerHost {
             self.transmit_with(|engine, room| engine.poll_transmit_unreliable(index, room));
         }
         Ok(())
+    }
+
+    /// Queues one message for many clients, on wire channel 0; in the immediate mode an unreliable one leaves
+    /// now. Its bytes are kept once for all. Every client that can takes it; the error is that of the first
+    /// that can't, with its place in `indices`, and how many can't.
+    pub fn send_many(
+        &mut self,
+        indices: impl Iterator<Item = u32> + Clone,
+        delivery: Delivery,
+        bytes: &[u8],
+    ) -> Result<(), NotAllSent> {
+        let bytes: Arc<[u8]> = bytes.into();
+        let mut failed: Option<NotAllSent> = None;
+        for (place, index) in indices.clone().enumerate() {
+            let sent = match self.running_mut() {
+                Some(engine) => engine.send(index, 0, delivery, 0, Payload::Shared(&bytes)),
+                None => Err(SendError::NotConnected),
+            };
+            if let Err(error) = sent {
+                failed.get_or_insert(NotAllSent { place, error, count: 0 }).count += 1;
+            }
+        }
+        if self.mode == SendMode::Immediate && !delivery.is_reliable() {
+            let mut waiting = indices.peekable();
+            self.transmit_with(|engine, room| {
+                while let Some(&index) = waiting.peek() {
+                    let transmit = engine.poll_transmit_unreliable(index, room);
+                    if transmit.is_some() {
+                        return transmit;
+                    }
+                    waiting.next();
+                }
+                None
+            });
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Sets up a message channel, wire channels 1 to 8, for what is sent from now on.

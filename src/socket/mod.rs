@@ -96,7 +96,10 @@ pub enum Received {
 
 /// Buffers that nothing is in.
 #[derive(Default)]
-#[allow(clippy::vec_box, reason = "they go from hand to hand in every update, and are kilobytes themselves")]
+#[allow(
+    clippy::vec_box,
+    reason = "they go from hand to hand in every update, and are kilobytes themselves"
+)]
 struct Spare {
     inbound: Vec<Box<Inbound>>,
     outbound: Vec<Box<Outbound>>,

@@ -11,7 +11,7 @@ use super::transport::Transport;
 use crate::connection::{Arrival, Context, End, Scope, Setup, Transmit};
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
-use crate::message::Delivery;
+use crate::message::{Delivery, Payload};
 use crate::rate_limit::{self, OutgoingCap};
 use crate::reason::DisconnectReason;
 use crate::sending::SendError;
@@ -166,18 +166,18 @@ impl Connection {
 
     /// Queues a message. There is one channel, 0; reliable messages keep their order and unreliable ones may
     /// lose it, whatever else `delivery` asks.
-    pub fn send(
+    pub fn send<'a>(
         &mut self,
         channel: u8,
         delivery: Delivery,
         _id: u32,
-        bytes: &[u8],
+        bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
         if channel > 0 {
             return Err(SendError::NoChannels);
         }
         self.busy_at = Some(self.sent_at.max(self.heard_at));
-        self.transport.send(delivery.is_reliable(), bytes)
+        self.transport.send(delivery.is_reliable(), &bytes.into())
     }
 
     /// Does nothing: there is one channel.

@@ -20,7 +20,7 @@ use super::sent_packets::SentFrame;
 pub use crate::connection::{Arrival, Context, End, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::endpoint::Path;
-use crate::message::Delivery;
+use crate::message::{Delivery, Payload};
 use crate::rate_limit::{self, OutgoingCap};
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
@@ -243,12 +243,12 @@ impl Connection {
     }
 
     /// Queues a message on a wire channel, 0 to 8.
-    pub fn send(
+    pub fn send<'a>(
         &mut self,
         channel: u8,
         delivery: Delivery,
         id: u32,
-        bytes: &[u8],
+        bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
         self.busy_at = Some(self.sent_at.max(self.heard_at));
         self.outbox.push(channel, delivery, id, bytes)

@@ -5,7 +5,7 @@ use super::message_rate::MessageRate;
 use super::send_space::{Fill, Filling, SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
-use crate::message::{Delivery, MESSAGE_COST};
+use crate::message::{Delivery, MESSAGE_COST, Payload};
 use crate::sending::{CHANNEL_BUDGET, CHANNELS, QUEUE_BUDGET, RELIABLE_BUDGET};
 pub use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping};
 use crate::time::Instant;
@@ -121,13 +121,14 @@ impl Outbox {
     }
 
     /// Queues a message on a wire channel, 0 to 8; only channels above 0 carry empty ones, and `id`.
-    pub fn push(
+    pub fn push<'a>(
         &mut self,
         channel: u8,
         delivery: Delivery,
         id: u32,
-        bytes: &[u8],
+        bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
+        let bytes = bytes.into();
         if bytes.is_empty() && channel == 0 {
             return Err(SendError::Empty);
         }

@@ -5,10 +5,11 @@ use super::frame::Fragment;
 use super::frame_writer::{FrameWriter, MessageHead};
 use super::message_rate::Pace;
 use super::sent_packets::{SentFrame, SentMessage};
-use crate::message::{Delivery, MESSAGE_COST};
+use crate::message::{Delivery, MESSAGE_COST, Payload};
 use crate::range_set::RangeSet;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Messages that may lie between the oldest unacknowledged and the newest begun, so that 16 bits
 /// name each.
@@ -78,7 +79,7 @@ impl Label {
 
 #[derive(Debug)]
 struct OutMessage {
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     id: u32,
     progress: Progress,
 }
@@ -283,9 +284,9 @@ impl SendSpace {
     }
 
     /// Queues a message.
-    pub fn push(&mut self, id: u32, bytes: &[u8]) {
+    pub fn push<'a>(&mut self, id: u32, bytes: impl Into<Payload<'a>>) {
         let progress = Progress::Whole { lost: false };
-        self.waiting.push_back(OutMessage { bytes: bytes.into(), id, progress });
+        self.waiting.push_back(OutMessage { bytes: bytes.into().share(), id, progress });
     }
 
     /// True if something could be written, credit permitting; messages begin only if `may_begin`.

@@ -6,8 +6,9 @@ use super::frame::Fragment;
 use super::frame_writer::MessageHead;
 use super::message_rate::Pace;
 use super::send_space::{Fill, Filling};
-use crate::message::{Delivery, MESSAGE_COST};
+use crate::message::{Delivery, MESSAGE_COST, Payload};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What a message takes of a packet besides its bytes, about.
 const HEADER: usize = 4;
@@ -22,24 +23,44 @@ pub struct UnreliableQueue {
     next_sequence: u16,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Queued {
     id: u32,
     sequenced: bool,
+    /// Its bytes, where other connections send them too.
+    shared: Option<Arc<[u8]>>,
+    /// Where they begin in the queue's buffer otherwise.
     start: usize,
     length: usize,
     /// Bytes sent already, of a message that is cut.
     sent: usize,
 }
 
+impl Queued {
+    /// Its bytes, which may lie in `buffer`.
+    fn bytes<'a>(&'a self, buffer: &'a [u8]) -> &'a [u8] {
+        match &self.shared {
+            Some(bytes) => bytes,
+            None => buffer.get(self.start..self.start + self.length).unwrap_or_default(),
+        }
+    }
+}
+
 impl UnreliableQueue {
     /// Queues a message.
-    pub fn push(&mut self, id: u32, sequenced: bool, bytes: &[u8]) {
+    pub fn push<'a>(&mut self, id: u32, sequenced: bool, bytes: impl Into<Payload<'a>>) {
         self.reclaim();
-        let start = self.bytes.len();
-        self.cost += bytes.len() + MESSAGE_COST;
-        self.bytes.extend_from_slice(bytes);
-        self.messages.push_back(Queued { id, sequenced, start, length: bytes.len(), sent: 0 });
+        let (start, bytes) = (self.bytes.len(), bytes.into());
+        let length = bytes.len();
+        let shared = match bytes {
+            Payload::Shared(bytes) => Some(bytes.clone()),
+            Payload::Borrowed(bytes) => {
+                self.bytes.extend_from_slice(bytes);
+                None
+            }
+        };
+        self.cost += length + MESSAGE_COST;
+        self.messages.push_back(Queued { id, sequenced, shared, start, length, sent: 0 });
     }
 
     /// True if nothing is queued.
@@ -78,9 +99,8 @@ impl UnreliableQueue {
                 if queued.sequenced { Delivery::UnreliableSequenced } else { Delivery::Unreliable };
             let sequence = self.next_sequence;
             let mut head = MessageHead { channel, delivery, id: queued.id, sequence, fragment: None };
-            let end = queued.start + queued.length;
             if queued.sent == 0 && packet.writer.fits(&head, queued.length) {
-                packet.writer.message(&head, self.bytes.get(queued.start..end).unwrap_or_default());
+                packet.writer.message(&head, queued.bytes(&self.bytes));
                 pace.on_begun(queued.length);
             } else {
                 if queued.sent == 0 && !packet.first {
@@ -93,8 +113,8 @@ impl UnreliableQueue {
                 if length == 0 {
                     return Fill::Full;
                 }
-                let from = queued.start + queued.sent;
-                packet.writer.message(&head, self.bytes.get(from..from + length).unwrap_or_default());
+                let bytes = queued.bytes(&self.bytes).get(queued.sent..queued.sent + length);
+                packet.writer.message(&head, bytes.unwrap_or_default());
                 packet.first = false;
                 if queued.sent == 0 {
                     pace.on_begun(queued.length);
@@ -161,7 +181,7 @@ impl UnreliableQueue {
             return;
         }
         let mut end = 0;
-        for queued in &mut self.messages {
+        for queued in self.messages.iter_mut().filter(|queued| queued.shared.is_none()) {
             self.bytes.copy_within(queued.start..queued.start + queued.length, end);
             queued.start = end;
             end += queued.length;
