@@ -25,12 +25,12 @@ pub enum Linkage<'a> {
 
 /// What a Rust static library needs from the system.
 #[cfg(target_os = "linux")]
-const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+pub const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 #[cfg(not(target_os = "linux"))]
-const SYSTEM_LIBRARIES: &[&str] = &["-lpthread", "-lm"];
+pub const SYSTEM_LIBRARIES: &[&str] = &["-lpthread", "-lm"];
 
 /// The folder of the library that belongs to the running executable.
-fn library_folder() -> PathBuf {
+pub fn library_folder() -> PathBuf {
     let executable = std::env::current_exe().expect("an executable knows where it is");
     let beside = executable.parent().expect("an executable lies in a folder");
     // Tests lie in deps/, where cargo puts the library; examples lie in examples/ beside it.
