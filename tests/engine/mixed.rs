@@ -1,44 +1,13 @@
 //! CUTE 1.00 through the same clients and servers, alone and beside CUTE 2.00 on one port.
 
-use crate::world::{APPLICATION, World, pattern};
+use crate::world::{APPLICATION, World, connect_1_00, pattern, world_1_00, world_of_both};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
-use cute_net::crypto::key_pair::SecretKey;
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::reason::DisconnectReason;
 use cute_net::simulator::SimulatorConfig;
-use cute_net::token::{PairKey, Version};
-use cute_net::v1;
-
-pub fn secret_1_00(seed: u8) -> SecretKey {
-    v1::signature::from_seed(&[seed; 32]).1
-}
-
-/// A world whose key pair the original could have made.
-pub fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
-    let mut world = World::with_network(seed, network);
-    world.secret = secret_1_00(7);
-    world.config.keys = vec![PairKey::new(&world.secret).unwrap()];
-    world.restart_server(0);
-    world
-}
-
-/// A server with a pair of each kind; tokens are made with that of CUTE 2.00 first.
-pub fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
-    let mut world = World::with_network(seed, network);
-    world.config.keys.push(PairKey::new(&secret_1_00(7)).unwrap());
-    world.restart_server(0);
-    world
-}
-
-/// Begins to connect a client with a token of CUTE 1.00.
-pub fn connect_1_00(world: &mut World, client_id: u64) -> usize {
-    let other = std::mem::replace(&mut world.secret, secret_1_00(7));
-    let client = world.connect(client_id);
-    world.secret = other;
-    client
-}
+use cute_net::token::Version;
 
 fn version(world: &World, client: usize) -> Option<Version> {
     world.clients[client].client.connection().map(|connection| connection.version())

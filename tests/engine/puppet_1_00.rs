@@ -1,8 +1,8 @@
 //! A player and a server of CUTE 1.00 that hold keys and write their own packets, and the honest client beside
 //! them.
 
-use crate::mixed::world_1_00;
 use crate::ms;
+use crate::world::world_1_00;
 use crate::world::{APPLICATION, Datagram, World};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::Key;

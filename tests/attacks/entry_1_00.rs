@@ -1,10 +1,10 @@
 //! The defects of the original that tokens and handshakes reach, aimed at servers of CUTE 1.00. Each test
 //! carries the id of its defect.
 
-use crate::mixed::world_1_00;
 use crate::puppet_1_00::{
     Puppet, fragment, honest_client_is_well, packet_of, say, world_with_honest_client,
 };
+use crate::world::world_1_00;
 use crate::world::{Datagram, World};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
