@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod entry_1_00;
+mod floods;
 mod hostile;
+mod memory;
 mod packets_1_00;
+mod peers;
 mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;

@@ -3,6 +3,7 @@
 use crate::ms;
 use crate::world::{APPLICATION, Datagram, World};
 use cute_net::client::ClientState::Connected;
+use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::{self, *};
 use cute_net::token::{ConnectToken, PACKET_SIZE, TOKEN_SIZE};
 use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
@@ -66,7 +67,12 @@ impl Puppet {
             }
             let sealed = self.seal.read_header(&mut datagram, self.expected).unwrap();
             self.expected = self.expected.max(sealed.number + 1);
-            let frames = self.seal.open(sealed).expect("the server's packets open");
+            let opened = self.seal.open(sealed);
+            if opened.is_none() && self.accept.is_none() {
+                // The last words of an earlier connection.
+                continue;
+            }
+            let frames = opened.expect("the server's packets open");
             for frame in Frames::new(frames) {
                 match frame.unwrap() {
                     Frame::Accept(accept) => self.accept = Some(accept),
@@ -78,15 +84,28 @@ impl Puppet {
         closed
     }
 
-    /// Sends a packet with these frames; returns the reason of the CLOSE it earned, if it did.
-    pub fn send(&mut self, world: &mut World, frames: &[u8]) -> Option<u8> {
+    /// A packet with these frames.
+    pub fn packet(&mut self, frames: &[u8]) -> Vec<u8> {
         let mut buffer = vec![0; frames.len() + 100];
         let id = self.accept.unwrap().connection_id;
         let header = self.seal.write_header(self.next_number, None, id, &mut buffer).unwrap();
         buffer[header..header + frames.len()].copy_from_slice(frames);
         let size = self.seal.seal(self.next_number, header, frames.len(), &mut buffer).unwrap();
         self.next_number += 1;
-        let replies = Self::say(world, self.address, self.server, &buffer[..size]);
+        buffer.truncate(size);
+        buffer
+    }
+
+    /// Hands the server a packet with these frames and leaves it at that.
+    pub fn hands(&mut self, world: &mut World, frames: &[u8]) -> Result<(), DropReason> {
+        let bytes = self.packet(frames);
+        world.deliver(&Datagram { from: self.address, to: self.server, bytes })
+    }
+
+    /// Sends a packet with these frames; returns the reason of the CLOSE it earned, if it did.
+    pub fn send(&mut self, world: &mut World, frames: &[u8]) -> Option<u8> {
+        let packet = self.packet(frames);
+        let replies = Self::say(world, self.address, self.server, &packet);
         self.hear(replies)
     }
 }
