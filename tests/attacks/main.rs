@@ -11,6 +11,7 @@ mod peers;
 mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;
+mod tokens;
 #[path = "../engine/world.rs"]
 #[allow(dead_code)] // the engine's tests use more
 mod world;

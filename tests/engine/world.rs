@@ -64,6 +64,8 @@ pub struct WorldServer {
 pub struct World {
     pub now: Instant,
     pub unix: u64,
+    /// What all wall clocks say, where they don't go on with the time.
+    pub wall_clock: Option<u64>,
     pub tick: Duration,
     pub servers: Vec<WorldServer>,
     pub clients: Vec<WorldClient>,
@@ -112,6 +114,7 @@ impl World {
         let mut world = World {
             now: Instant::ZERO,
             unix: UNIX,
+            wall_clock: None,
             tick: TICK,
             servers: Vec::new(),
             clients: Vec::new(),
@@ -340,7 +343,7 @@ impl World {
     fn begin_step(&mut self, client_unix: Option<u64>) {
         self.now = self.now + self.tick;
         let whole_seconds = self.now.since(Instant::ZERO).as_secs();
-        self.unix = self.unix.max(UNIX + whole_seconds);
+        self.unix = self.wall_clock.unwrap_or(self.unix.max(UNIX + whole_seconds));
         for server in self.servers.iter_mut().filter(|server| server.runs) {
             server.server.advance(self.now + self.server_ahead, self.unix);
         }
