@@ -7,10 +7,14 @@ mod floods;
 mod hostile;
 mod memory;
 mod packets_1_00;
+#[path = "../host/pair.rs"]
+#[allow(dead_code)] // the host's tests use more
+mod pair;
 mod peers;
 mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;
+mod sockets;
 mod tokens;
 #[path = "../engine/world.rs"]
 #[allow(dead_code)] // the engine's tests use more
