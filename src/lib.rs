@@ -38,7 +38,7 @@
 //! - [`time`]: the engine's clock and its ticks. [`bytes`]: reading and writing wire bytes.
 //!   [`endpoint`]: addresses. [`datagram`]: sizes. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
 //!   [`token_bucket`]: rates.
-//! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
+//! - [`crypto`]: keys, key pairs, ciphers, random bytes; a ledger of nonces, for tests. [`token`]: connect tokens. [`used_tokens`]: that
 //!   each connects once. [`token_flood`]: that no network makes the
 //!   server open too many. [`replay`]: that each packet counts once.
 //! - [`message`], [`ready`], [`sending`], [`reason`], [`drop_reason`], [`statistics`]: what programs get

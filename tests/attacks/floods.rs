@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 const HONEST: usize = 31;
-const TICKS: usize = 30;
+const TICKS: usize = 20;
 /// Datagrams of a flood in a tick: 15,000 a second.
 const A_TICK: usize = 250;
 /// What the engine may hold more than before a flood: replies that wait, and maps that have grown.
@@ -188,7 +188,7 @@ fn d18_d19_floods_of_forged_tokens_cost_no_more_than_a_network_may_ask() {
     assert_eq!(crowd.world.dropped(Flood), 0);
     let one = |number: usize| SocketAddr::from(([198, 51, 100, number as u8], 53));
     crowd.suffers(&[Forged, Flood], |_, number| (one(number), altered(request.clone(), 700, number)));
-    assert!(crowd.world.dropped(Flood) > (TICKS * A_TICK - 1200) as u64);
+    assert!(crowd.world.dropped(Flood) > (TICKS * A_TICK - 1100) as u64);
     let token = crowd.tokens_1_00()[0].clone();
     let reasons = [Forged, Flood, UnknownKey, TokenUsed, TokenInUse];
     crowd.suffers(&reasons, |_, number| (stranger(number), altered(token.clone(), 970, number)));

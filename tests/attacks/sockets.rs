@@ -109,7 +109,7 @@ fn flood(to: SocketAddr, datagrams: &[Vec<u8>], stop: &AtomicBool, sent: &Atomic
 #[test]
 fn d17_d18_floods_on_a_socket_end_no_update_late_and_no_connection() {
     let seconds = std::env::var("CUTE_NET_FLOOD_SECONDS").ok().and_then(|text| text.parse().ok());
-    let time = Duration::from_secs_f64(seconds.unwrap_or(1.5));
+    let time = Duration::from_secs_f64(seconds.unwrap_or(1.0));
     let mut crowd = Crowd::new();
     let to = crowd.pair.server.bound_addresses().next().unwrap();
     let valid = [&crowd.pair.token(900, &[to])[90..], &[7; 16]].concat();

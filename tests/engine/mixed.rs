@@ -184,3 +184,19 @@ fn on_cute_1_00_a_client_reconnects_after_every_end() {
     }
     assert_eq!(world.servers[0].received.len(), 10);
 }
+
+#[cfg(debug_assertions)]
+#[test]
+fn the_nonce_ledger_sees_every_packet_of_both_protocols() {
+    let mut world = world_of_both(1, SimulatorConfig::default());
+    world.recording = Some(Vec::new());
+    world.connect(1);
+    connect_1_00(&mut world, 2);
+    world.run(secs(2));
+    // Requests of CUTE 2.00 and token packets of 1.00 seal nothing of their own; each of the two tokens was sealed.
+    let sealed = |datagram: &&crate::world::Datagram| datagram.bytes[0] != 0;
+    let packets = world.recording.take().unwrap().iter().filter(sealed).count() as u64;
+    assert!(packets > 40, "{packets}");
+    let seals = cute_net::crypto::nonce_ledger::seals();
+    assert!((packets..=packets + 2).contains(&seals), "{seals} for {packets}");
+}

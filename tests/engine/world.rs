@@ -99,6 +99,8 @@ impl World {
     }
 
     pub fn with_network(seed: u64, network: SimulatorConfig) -> World {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let (_, secret) = key_pair::generate().unwrap();
         let config = ServerConfig {
             application_id: APPLICATION,

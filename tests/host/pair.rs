@@ -34,6 +34,8 @@ pub fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig 
 
 impl Pair {
     pub fn at(address: &str) -> Pair {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let (public, secret) = key_pair::generate().unwrap();
         let mut server = ServerHost::new(config(public, secret.clone()), 32);
         server.start(&[address.parse().unwrap()]).unwrap();
