@@ -34,15 +34,30 @@ pub fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig 
 
 impl Pair {
     pub fn at(address: &str) -> Pair {
+        Pair::with_clients(address, 32)
+    }
+
+    pub fn with_clients(address: &str, max_clients: usize) -> Pair {
         #[cfg(debug_assertions)]
         cute_net::crypto::nonce_ledger::open();
         let (public, secret) = key_pair::generate().unwrap();
-        let mut server = ServerHost::new(config(public, secret.clone()), 32);
+        let mut server = ServerHost::new(config(public, secret.clone()), max_clients);
         server.start(&[address.parse().unwrap()]).unwrap();
         Pair { server, secret, tokens: 0 }
     }
 
     pub fn token(&mut self, client_id: u64, servers: &[SocketAddr]) -> [u8; TOKEN_SIZE] {
+        let creation = UNIX + self.tokens + 1;
+        self.token_of(client_id, servers, creation, UNIX + 1_000_000)
+    }
+
+    pub fn token_of(
+        &mut self,
+        client_id: u64,
+        servers: &[SocketAddr],
+        creation: u64,
+        expiration: u64,
+    ) -> [u8; TOKEN_SIZE] {
         self.tokens += 1;
         let key = |n: u64| {
             let mut key = [n as u8; 32];
@@ -52,8 +67,8 @@ impl Pair {
         let keys = TokenKeys { client_to_server: key(1), server_to_client: key(2) };
         let request = TokenRequest {
             application_id: APPLICATION,
-            creation: UNIX + self.tokens,
-            expiration: UNIX + 1_000_000,
+            creation,
+            expiration,
             handshake_timeout: 5,
             keys: &keys,
             servers,
