@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 const HONEST: usize = 31;
 const TICKS: usize = 20;
-/// Datagrams of a flood in a tick: 15,000 a second.
+/// Datagrams of a flood in a tick, 15,000 a second, unless `CUTE_NET_FLOOD_A_TICK` says otherwise.
 const A_TICK: usize = 250;
 /// What the engine may hold more than before a flood: replies that wait, and maps that have grown.
 const MEMORY: i64 = 1 << 20;
@@ -28,6 +28,11 @@ struct Crowd {
     up: Vec<u64>,
     down: Vec<u64>,
     recorded: Vec<Datagram>,
+}
+
+fn a_tick() -> usize {
+    let told = std::env::var("CUTE_NET_FLOOD_A_TICK").ok();
+    told.and_then(|text| text.parse().ok()).unwrap_or(A_TICK)
 }
 
 impl Crowd {
@@ -114,20 +119,22 @@ impl Crowd {
         for _ in 0..TICKS {
             let counters = self.world.servers[0].server.counters().clone();
             let dropped_before = dropped;
-            for _ in 0..A_TICK {
+            for _ in 0..a_tick() {
                 let (from, bytes) = make(&mut self.world, sent);
                 sent += 1;
                 ledger.entry(from).or_default().0 += bytes.len();
                 match self.world.deliver(&Datagram { from, to, bytes }) {
                     Ok(()) => {}
                     Err(reason) => {
-                        assert!(reasons.contains(&reason), "{reason:?}");
+                        // More than a network may ask, or than is answered, is a flood of any kind of token.
+                        let flood = reason == Flood && a_tick() > A_TICK;
+                        assert!(flood || reasons.contains(&reason), "{reason:?}");
                         dropped += 1;
                     }
                 }
             }
             let now = self.world.servers[0].server.counters();
-            assert_eq!(now.received() - counters.received(), A_TICK as u64);
+            assert_eq!(now.received() - counters.received(), a_tick() as u64);
             assert_eq!(now.dropped_total() - counters.dropped_total(), dropped - dropped_before);
             self.world.recording = Some(Vec::new());
             self.round();
@@ -137,9 +144,10 @@ impl Crowd {
                 }
             }
         }
-        for (address, (received, answered)) in ledger {
+        for (address, (received, answered)) in &ledger {
             assert!(answered <= received, "{address} got {answered} bytes for {received}");
         }
+        drop(ledger);
         assert!(live() - before < MEMORY, "{} bytes more", live() - before);
         let moved = |reason: &DropReason| self.world.dropped(*reason) > 0;
         assert!(dropped > 0 && reasons.iter().any(moved), "{dropped} were dropped");
@@ -185,10 +193,10 @@ fn d18_d19_floods_of_forged_tokens_cost_no_more_than_a_network_may_ask() {
     let request = crowd.recorded(0)[0].bytes.clone();
     // From everywhere: each costs an opening. From one network: most cost nothing.
     crowd.suffers(&[Forged], |_, number| (stranger(number), altered(request.clone(), 700, number)));
-    assert_eq!(crowd.world.dropped(Flood), 0);
+    assert!(a_tick() > A_TICK || crowd.world.dropped(Flood) == 0);
     let one = |number: usize| SocketAddr::from(([198, 51, 100, number as u8], 53));
     crowd.suffers(&[Forged, Flood], |_, number| (one(number), altered(request.clone(), 700, number)));
-    assert!(crowd.world.dropped(Flood) > (TICKS * A_TICK - 1100) as u64);
+    assert!(crowd.world.dropped(Flood) > (TICKS * a_tick() - 1100) as u64);
     let token = crowd.tokens_1_00()[0].clone();
     let reasons = [Forged, Flood, UnknownKey, TokenUsed, TokenInUse];
     crowd.suffers(&reasons, |_, number| (stranger(number), altered(token.clone(), 970, number)));

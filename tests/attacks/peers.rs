@@ -186,7 +186,7 @@ fn a_player_that_never_reads_costs_one_queue() {
         attack.step();
     }
     assert!(refused > 100, "{refused}");
-    attack.finish(2 * BUDGET);
+    attack.finish(BUDGET);
 }
 
 /// Messages on all nine channels in every delivery, as large as the credit allows, none of which can be completed.
@@ -229,6 +229,40 @@ fn what_no_program_takes_is_kept_within_the_budget() {
     }
     assert!(!attack.is_connected(), "{} packets", attack.packets);
     attack.finish(BUDGET);
+}
+
+/// All places but one are taken by players who send what nobody takes and what can't be completed.
+#[test]
+fn a_whole_server_of_hostile_players_has_one_budget() {
+    let memory: u64 = 64 << 20;
+    let mut world = World::new(1);
+    world.config.memory = memory;
+    world.restart_server(0);
+    world.connect(1);
+    world.server_expects(1);
+    world.run(ms(200));
+    let mut puppets: Vec<Puppet> = (2..33).map(|id| Puppet::connect(&mut world, id)).collect();
+    let before = live();
+    let mut most = 0;
+    for sequence in 0..1500u16 {
+        for puppet in &mut puppets {
+            for (delivery, fragment) in [(ReliableOrdered, None), (Unreliable, Some((3 << 20, 0)))] {
+                let part = cute_net::v2::frame_writer::MessageHead {
+                    channel: 3,
+                    ..head(delivery, sequence, fragment)
+                };
+                let content = frames(|writer| assert!(writer.message(&part, &[3; 1088])));
+                let _ = puppet.hands(&mut world, &content);
+            }
+        }
+        if sequence % 100 == 0 {
+            world.step();
+        }
+        most = most.max(live() - before);
+    }
+    assert!(most < memory as i64 + (2 << 20), "{most} bytes");
+    assert!(most > 20 << 20, "{most} bytes are hardly an attack");
+    Victim::check(&mut world);
 }
 
 /// Frames that ask for an answer, as many as fit: it gets no more than it sends.
