@@ -89,6 +89,11 @@ typedef struct cnx_counters_t {
     uint64_t connection_ended;
     /// Its client sends more than `max_incoming_bytes_per_second`.
     uint64_t rate_exceeded;
+    /// More token packets come than are answered: from one network (IPv4 /24, IPv6 /56) ten a second for each
+    /// client that fits, 512 at least; or at all.
+    uint64_t token_flood;
+    /// Its connection has used up its memory; CUTE 1.00 alone, where a sender can't know.
+    uint64_t memory_exceeded;
 } cnx_counters_t;
 
 /// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may

@@ -65,6 +65,10 @@ drop_reasons! {
     Ended = "its connection has ended",
     /// Its connection sends more than the server allows.
     RateLimit = "its connection sends more than it may",
+    /// More token packets come, from its network or at all, than are answered.
+    Flood = "more token packets come than are answered",
+    /// Its connection has used up its memory.
+    Memory = "its connection has used up its memory",
 }
 
 impl fmt::Display for DropReason {

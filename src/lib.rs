@@ -38,8 +38,9 @@
 //! - [`time`]: the engine's clock and its ticks. [`bytes`]: reading and writing wire bytes.
 //!   [`endpoint`]: addresses. [`datagram`]: sizes. [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers.
 //!   [`token_bucket`]: rates.
-//! - [`crypto`]: keys, key pairs, ciphers, random bytes. [`token`]: connect tokens. [`used_tokens`]: that
-//!   each connects once. [`replay`]: that each packet counts once.
+//! - [`crypto`]: keys, key pairs, ciphers, random bytes; a ledger of nonces, for tests. [`token`]: connect tokens. [`used_tokens`]: that
+//!   each connects once. [`token_flood`]: that no network makes the
+//!   server open too many. [`replay`]: that each packet counts once.
 //! - [`message`], [`ready`], [`sending`], [`reason`], [`drop_reason`], [`statistics`]: what programs get
 //!   to see.
 //! - [`connection`], [`rtt`], [`rate_limit`]: what connections of both protocols have in common.
@@ -80,6 +81,7 @@ pub mod time;
 pub mod timer_queue;
 pub mod token;
 pub mod token_bucket;
+pub mod token_flood;
 pub mod used_tokens;
 pub mod v1;
 pub mod v2;

@@ -27,6 +27,7 @@ use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
 use crate::token::{PairKey, USER_DATA_SIZE, Version};
+use crate::token_flood::TokenFlood;
 use crate::used_tokens::UsedTokens;
 use crate::v1;
 use crate::v2::admission::{Admission, Reply};
@@ -49,7 +50,7 @@ const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
 const LAST_TYPE_OF_1_00: u8 = 7;
 /// How many clients ahead memory is asked for.
 const AHEAD: usize = 2;
-/// Replies that wait for the network. Further requests get none, and are repeated.
+/// Replies that wait for the network. Further requests get none, count as a flood, and are repeated.
 pub const MAX_REPLIES: usize = 4096;
 
 /// How a server is set up.
@@ -150,6 +151,7 @@ pub struct Server {
     addresses: Addresses,
     admission: Admission,
     used: UsedTokens,
+    token_flood: TokenFlood,
     admission_1_00: v1::admission::Admission,
     /// Of CUTE 1.00, whose tokens say not when they were made: the expiration stands for that.
     used_1_00: UsedTokens,
@@ -202,6 +204,7 @@ impl Server {
         let admission_1_00 =
             v1::admission::Admission::new(application_id, keys_1_00, slots.capacity(), generator);
         let used_1_00 = UsedTokens::new(slots.capacity(), generator);
+        let token_flood = TokenFlood::new(slots.capacity(), generator);
         let by_client = KeyedMap::with_hasher(KeyedHash::new(generator));
         let by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
         let by_address = KeyedMap::with_hasher(KeyedHash::new(generator));
@@ -224,6 +227,7 @@ impl Server {
             },
             admission,
             used,
+            token_flood,
             admission_1_00,
             used_1_00,
             slots,
@@ -281,6 +285,7 @@ impl Server {
         self.events.begin_update();
         let Context { tick, generator, .. } = &mut self.context;
         self.admission.handle_timeout(tick.now, generator);
+        self.token_flood.advance(tick.now, generator);
         self.admission_1_00.begin_update();
         self.admission_1_00.handle_timeout(tick.now);
     }
@@ -625,6 +630,7 @@ impl Server {
         let now = self.context.tick.now;
         self.context.generator = Generator::new(seed);
         self.admission.restart(now, &mut self.context.generator);
+        self.token_flood = TokenFlood::new(self.slots.capacity(), &mut self.context.generator);
         self.used = UsedTokens::new(self.slots.capacity(), &mut self.context.generator);
         self.admission_1_00.restart(&mut self.context.generator);
         self.used_1_00 = UsedTokens::new(self.slots.capacity(), &mut self.context.generator);

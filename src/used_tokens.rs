@@ -33,7 +33,7 @@ struct ClientTokens {
     used: Vec<Used>,
     newest_creation: u64,
     /// Everything created at or before this counts as used.
-    watermark: Option<(u64, Used)>,
+    watermark: Option<Box<(u64, Used)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,7 @@ impl UsedTokens {
     pub fn contains(&self, client_id: u64, token: &[u8], creation: u64) -> bool {
         let Some(client) = self.clients.get(&client_id) else { return false };
         let token = self.hash.hash_one(token);
-        client.watermark.is_some_and(|(watermark, _)| creation <= watermark)
+        client.watermark.as_ref().is_some_and(|watermark| creation <= watermark.0)
             || client.used.iter().any(|used| used.token == token)
     }
 
@@ -107,6 +107,10 @@ impl UsedTokens {
         let used = Used { token: self.hash.hash_one(token), expiration, since_seconds: seconds(now) };
         let crowded = self.entries >= self.capacity / 2;
         let client = self.clients.entry(client_id).or_default();
+        // Most have one: a vector by itself makes room for four.
+        if client.used.len() == client.used.capacity() {
+            client.used.reserve_exact(client.used.len().max(1));
+        }
         client.used.push(used);
         client.newest_creation = client.newest_creation.max(creation);
         self.entries += 1;
@@ -114,10 +118,11 @@ impl UsedTokens {
             // What is left of the client is one entry.
             self.entries -= client.used.len();
             self.entries += usize::from(client.watermark.is_none());
-            let all = client.used.drain(..).chain(client.watermark.map(|(_, used)| used));
+            let all =
+                client.used.drain(..).chain(client.watermark.as_ref().map(|watermark| watermark.1));
             let expiration = all.map(|used| used.expiration).max().unwrap_or(expiration);
             client.used = Vec::new();
-            client.watermark = Some((client.newest_creation, Used { expiration, ..used }));
+            client.watermark = Some(Box::new((client.newest_creation, Used { expiration, ..used })));
         }
         if self.entries >= self.sweep_at {
             self.sweep(now, unix);
@@ -136,7 +141,7 @@ impl UsedTokens {
         };
         self.clients.retain(|_, client| {
             client.used.retain(|used| !forget(used));
-            client.watermark.take_if(|(_, used)| forget(used));
+            client.watermark.take_if(|watermark| forget(&watermark.1));
             left += client.used.len() + usize::from(client.watermark.is_some());
             !client.used.is_empty() || client.watermark.is_some()
         });

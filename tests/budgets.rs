@@ -1,47 +1,28 @@
 //! Memory, counted by the allocator: what a server costs before anybody comes, and what an idle client
 //! costs it.
-#![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "attacks/memory.rs"]
+mod memory;
 #[path = "engine/world.rs"]
 #[allow(dead_code)]
 mod world;
 
 use cute_net::client::ClientState;
 use cute_net::crypto::key_pair;
+use cute_net::crypto::random::Generator;
 use cute_net::host::{ServerHost, ServerHostConfig};
 use cute_net::message::Delivery;
+use cute_net::time::Instant;
 use cute_net::token::{PairKey, Version};
+use cute_net::used_tokens::UsedTokens;
 use cute_net::v1;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicI64, Ordering};
+use memory::live;
 use std::time::Duration;
 use world::{World, pattern};
 
-static LIVE: AtomicI64 = AtomicI64::new(0);
-
-struct Counting;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as i64, Ordering::SeqCst);
-        // SAFETY: the caller's layout.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as i64, Ordering::SeqCst);
-        // SAFETY: the caller gives back what it took.
-        unsafe { System.dealloc(block, layout) };
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn live() -> i64 {
-    LIVE.load(Ordering::SeqCst)
-}
+/// A used token has 24 bytes; its client, with no other one, the rest of these.
+const USED_TOKEN: u64 = 128;
 
 /// Bytes that `world`'s server holds more than a server without clients: everything of the clients and
 /// the network is dropped first.
@@ -55,10 +36,8 @@ fn server_side(mut world: World) -> (i64, usize) {
     (with_clients - live(), connected)
 }
 
-/// One test, because the counter is the process's.
 #[test]
-fn memory_stays_within_the_budget() {
-    // A server on a socket, started, without clients: 1 MiB.
+fn a_server_without_clients_costs_a_mebibyte() {
     let (public_key, secret_key) = key_pair::generate().unwrap();
     let before = live();
     let config = ServerHostConfig {
@@ -75,9 +54,29 @@ fn memory_stays_within_the_budget() {
     host.update(0.1, 1);
     let cost = live() - before;
     assert!(cost <= 1 << 20, "a server costs {cost} bytes");
-    drop(host);
+}
 
-    // An idle client on the server: 4 KiB, also after it has been busy; 8 KiB on CUTE 1.00.
+/// One token each of as many clients as fit into the memory, which is the most that it can hold.
+#[test]
+fn the_memory_of_used_tokens_has_an_end() {
+    for max_clients in [1, 32, 1000] {
+        let before = live();
+        let mut tokens = UsedTokens::new(max_clients, &mut Generator::new([1; 32]));
+        let mut entries = 0u64;
+        while !tokens.is_full(Instant::ZERO, 0) {
+            tokens.insert(entries, &entries.to_le_bytes(), entries, u64::MAX, Instant::ZERO, 0);
+            entries += 1;
+        }
+        let each = (live() - before) as u64 / entries;
+        println!("{entries} used tokens cost {each} bytes each");
+        assert_eq!(entries, 64 * max_clients as u64 + 16_384);
+        assert!(each <= USED_TOKEN, "{each} bytes for each of {entries}");
+    }
+}
+
+/// 4 KiB, also after it has been busy; 8 KiB on CUTE 1.00.
+#[test]
+fn an_idle_client_stays_within_its_budget() {
     let world_of = |version: Version, clients: u64, busy: bool| {
         let mut world = World::new(1);
         if version == Version::V1 {

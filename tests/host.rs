@@ -2,99 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use cute_net::client::ClientState;
-use cute_net::crypto::Key;
-use cute_net::crypto::key_pair::{self, PublicKey, SecretKey};
+use cute_net::crypto::key_pair;
 use cute_net::drop_reason::DropReason;
-use cute_net::host::{ClientHost, ServerHost, ServerHostConfig};
+use cute_net::host::{ClientHost, ServerHost};
 use cute_net::message::Delivery;
-use cute_net::server::Event;
-use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+#[path = "host/pair.rs"]
+mod pair;
+
+use pair::{APPLICATION, DT, Pair, UNIX, config};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
-
-const APPLICATION: u64 = 5;
-const UNIX: u64 = 1000;
-const DT: f64 = 1.0 / 60.0;
-
-struct Pair {
-    server: ServerHost,
-    secret: SecretKey,
-    tokens: u64,
-}
-
-fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig {
-    ServerHostConfig {
-        application_id: APPLICATION,
-        public_key,
-        secret_key,
-        connection_timeout: Some(Duration::from_secs(10)),
-        resend_ceiling: Duration::from_millis(100),
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
-    }
-}
-
-impl Pair {
-    fn at(address: &str) -> Pair {
-        let (public, secret) = key_pair::generate().unwrap();
-        let mut server = ServerHost::new(config(public, secret.clone()), 32);
-        server.start(&[address.parse().unwrap()]).unwrap();
-        Pair { server, secret, tokens: 0 }
-    }
-
-    fn token(&mut self, client_id: u64, servers: &[SocketAddr]) -> [u8; TOKEN_SIZE] {
-        self.tokens += 1;
-        let key = |n: u64| {
-            let mut key = [n as u8; 32];
-            key[..8].copy_from_slice(&self.tokens.to_le_bytes());
-            Key::new(key)
-        };
-        let keys = TokenKeys { client_to_server: key(1), server_to_client: key(2) };
-        let request = TokenRequest {
-            application_id: APPLICATION,
-            creation: UNIX + self.tokens,
-            expiration: UNIX + 1_000_000,
-            handshake_timeout: 5,
-            keys: &keys,
-            servers,
-            client_id,
-            user_data: &[0; USER_DATA_SIZE],
-        };
-        token::generate(&request, &self.secret).unwrap()
-    }
-
-    fn client(&mut self, client_id: u64) -> ClientHost {
-        let address = self.server.bound_addresses().next().unwrap();
-        let token = self.token(client_id, &[address]);
-        let mut client = ClientHost::new(0, APPLICATION);
-        client.connect(&token).unwrap();
-        for _ in 0..50 {
-            if client.state() == ClientState::Connected {
-                break;
-            }
-            client.update(DT, UNIX);
-            self.server.update(DT, UNIX);
-        }
-        assert_eq!(client.state(), ClientState::Connected);
-        client.update(DT, UNIX);
-        self.server.update(DT, UNIX);
-        client
-    }
-
-    fn messages(&mut self) -> Vec<Vec<u8>> {
-        let mut messages = Vec::new();
-        while let Some(event) = self.server.pop_event() {
-            if let Event::Message { message, .. } = event {
-                messages.push(message.payload().to_vec());
-            }
-        }
-        messages
-    }
-
-    fn dropped(&self, reason: DropReason) -> u64 {
-        self.server.counters().unwrap().dropped(reason)
-    }
-}
 
 /// D17: in the original every zero-length datagram ends the receive loop of its update.
 #[test]

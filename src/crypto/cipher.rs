@@ -4,6 +4,8 @@
 //! so it is the fallback, and the reference that tests hold the fast one against.
 
 use super::Key;
+#[cfg(debug_assertions)]
+use super::nonce_ledger::KeyPrint;
 
 /// Bytes in a nonce.
 pub const NONCE_SIZE: usize = 12;
@@ -47,6 +49,8 @@ mod fast {
     /// each packet: ChaCha20 has nothing to expand, and link-time optimisation leaves nothing of it.
     pub struct RingCipher {
         key: Key,
+        #[cfg(debug_assertions)]
+        print: super::KeyPrint,
     }
 
     impl RingCipher {
@@ -60,10 +64,16 @@ mod fast {
 
     impl PacketCipher for RingCipher {
         fn new(key: &Key) -> RingCipher {
-            RingCipher { key: key.clone() }
+            RingCipher {
+                key: key.clone(),
+                #[cfg(debug_assertions)]
+                print: super::KeyPrint::new(key, b""),
+            }
         }
 
         fn seal(&self, nonce: [u8; NONCE_SIZE], associated: &[u8], text: &mut [u8]) -> [u8; TAG_SIZE] {
+            #[cfg(debug_assertions)]
+            self.print.record(&nonce, associated, text);
             let nonce = Nonce::assume_unique_for_key(nonce);
             let mut bytes = [0; TAG_SIZE];
             match self.ring_key().seal_in_place_separate_tag(nonce, Aad::from(associated), text) {
@@ -96,14 +106,22 @@ mod portable {
     #[cfg_attr(ring_cipher, allow(unreachable_pub))] // there only tests use it
     pub struct PortableCipher {
         key: ChaCha20Poly1305,
+        #[cfg(debug_assertions)]
+        print: super::KeyPrint,
     }
 
     impl PacketCipher for PortableCipher {
         fn new(key: &Key) -> PortableCipher {
-            PortableCipher { key: ChaCha20Poly1305::new(key.as_bytes().into()) }
+            PortableCipher {
+                key: ChaCha20Poly1305::new(key.as_bytes().into()),
+                #[cfg(debug_assertions)]
+                print: super::KeyPrint::new(key, b""),
+            }
         }
 
         fn seal(&self, nonce: [u8; NONCE_SIZE], associated: &[u8], text: &mut [u8]) -> [u8; TAG_SIZE] {
+            #[cfg(debug_assertions)]
+            self.print.record(&nonce, associated, text);
             match self.key.encrypt_inout_detached(&nonce.into(), associated, (&mut *text).into()) {
                 Ok(tag) => tag.into(),
                 Err(_) => {

@@ -3,6 +3,8 @@
 
 pub mod cipher;
 pub mod key_pair;
+#[cfg(debug_assertions)]
+pub mod nonce_ledger;
 pub mod random;
 pub mod xchacha;
 

@@ -466,7 +466,15 @@ pub struct cnx_counters_t {
     pub connection_ended: u64,
     /// Its client sends more than `max_incoming_bytes_per_second`.
     pub rate_exceeded: u64,
+    /// More token packets come than are answered: from one network (IPv4 /24, IPv6 /56) ten a second for each
+    /// client that fits, 512 at least; or at all.
+    pub token_flood: u64,
+    /// Its connection has used up its memory; CUTE 1.00 alone, where a sender can't know.
+    pub memory_exceeded: u64,
 }
+
+// A field for each reason, besides the size and the sums: what is added to the one is added to the other.
+const _: () = assert!(size_of::<cnx_counters_t>() == 8 * (3 + DropReason::ALL.len()));
 
 impl cnx_counters_t {
     fn new(counters: &DropCounters) -> cnx_counters_t {
@@ -494,6 +502,8 @@ impl cnx_counters_t {
             unexpected: dropped(DropReason::Unexpected),
             connection_ended: dropped(DropReason::Ended),
             rate_exceeded: dropped(DropReason::RateLimit),
+            token_flood: dropped(DropReason::Flood),
+            memory_exceeded: dropped(DropReason::Memory),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::rate_limit::LEAST_RATE;
 use crate::reason::DisconnectReason;
+use crate::token_flood::Sender;
 use crate::v2;
 use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::frame::Accept;
@@ -63,15 +64,19 @@ impl Server {
         self.reply(arrival, reply);
     }
 
-    fn reply(&mut self, arrival: &Arrival, reply: Reply) {
-        if self.replies.len() < MAX_REPLIES {
+    /// Queues a reply; false if too many wait.
+    fn reply(&mut self, arrival: &Arrival, reply: Reply) -> bool {
+        let has_room = self.replies.len() < MAX_REPLIES;
+        if has_room {
             self.replies.push_back((arrival.path, reply));
         }
+        has_room
     }
 
     pub(super) fn handle_request(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
         let request = Request::decode(bytes).map_err(|_| DropReason::Size)?;
-        let token = self.admission.open(&request)?;
+        let from = arrival.path.remote;
+        let token = self.admission.open(&request, || self.token_flood.admits(from, Sender::Unproven))?;
         match self.judge(&token, arrival) {
             Verdict::Welcome => {}
             Verdict::NotYet => return Err(DropReason::Full),
@@ -91,8 +96,7 @@ impl Server {
             }
         }
         let reply = self.admission.challenge(&token, arrival.path.remote);
-        self.reply(arrival, reply);
-        Ok(())
+        if self.reply(arrival, reply) { Ok(()) } else { Err(DropReason::Flood) }
     }
 
     pub(super) fn handle_response(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
@@ -100,7 +104,9 @@ impl Server {
         if !self.admission.accepts_cookie(&response, arrival.path.remote) {
             return Err(DropReason::Cookie);
         }
-        let token = self.admission.open(&response.request)?;
+        let from = arrival.path.remote;
+        let token =
+            self.admission.open(&response.request, || self.token_flood.admits(from, Sender::Proven))?;
         let verdict = self.judge(&token, arrival);
         let prefix = self.admission.prefix();
         let keys = token.session_keys(&response.cookie);

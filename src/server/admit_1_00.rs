@@ -5,6 +5,7 @@ use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server, whole_seconds};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;
+use crate::token_flood::Sender;
 use crate::v1;
 use crate::v1::admission::Judge;
 use crate::v1::packet::{Accepted, PacketType};
@@ -46,6 +47,7 @@ impl Server {
     ) -> Result<(), DropReason> {
         let there = self.client_at(arrival.path.remote);
         let Server { context, admission_1_00, used_1_00, addresses, slots, by_client, unix, .. } = self;
+        let token_flood = &mut self.token_flood;
         let holder = |client_id| by_client.get(&client_id).and_then(|&index| slots.get(index));
         let judge = Judge {
             used: used_1_00,
@@ -55,7 +57,8 @@ impl Server {
             is_full: &|client_id| holder(client_id).is_none() && slots.is_full(),
         };
         let now = context.tick.now;
-        admission_1_00.handle_token(now, arrival, packet, &judge, &mut context.generator)
+        let may_open = || token_flood.admits(arrival.path.remote, Sender::Unproven);
+        admission_1_00.handle_token(now, arrival, packet, &judge, may_open, &mut context.generator)
     }
 
     /// Who is connected at an address.

@@ -143,6 +143,7 @@ impl Admission {
         arrival: &Arrival,
         packet: &[u8; PACKET_SIZE],
         judge: &Judge<'_>,
+        may_open: impl FnOnce() -> bool,
         generator: &mut Generator,
     ) -> Result<(), DropReason> {
         let token = self.read(packet)?;
@@ -160,6 +161,9 @@ impl Admission {
         let print = self.hash.hash_one(packet);
         if self.bad.contains(&print) {
             return Err(DropReason::Forged);
+        }
+        if !may_open() {
+            return Err(DropReason::Flood);
         }
         let secret =
             self.open(&token, print, |client_id| judge.refusal(client_id, &token.id, expiration))?;
@@ -195,7 +199,7 @@ impl Admission {
         if let Some(reason) = refuses(secret.client_id) {
             return Err(reason);
         }
-        self.signatures_left = self.signatures_left.checked_sub(1).ok_or(DropReason::RateLimit)?;
+        self.signatures_left = self.signatures_left.checked_sub(1).ok_or(DropReason::Flood)?;
         if !token.is_signed(key) {
             self.bad.truncate(KNOWN_BAD - 1);
             self.bad.push_front(print);
@@ -264,6 +268,7 @@ mod tests {
         generator: Generator,
         used: UsedTokens,
         is_full: bool,
+        may_open: bool,
     }
 
     fn token_key(seed: u8) -> TokenKey {
@@ -275,7 +280,7 @@ mod tests {
         let keys = vec![token_key(9), token_key(1)];
         let admission = Admission::new(7, keys, 8, &mut generator);
         let used = UsedTokens::new(8, &mut generator);
-        Fixture { admission, generator, used, is_full: false }
+        Fixture { admission, generator, used, is_full: false, may_open: true }
     }
 
     fn keys() -> TokenKeys {
@@ -312,7 +317,8 @@ mod tests {
                 is_full: &|_| self.is_full,
             };
             let generator = &mut self.generator;
-            self.admission.handle_token(Instant::ZERO, &arrival, packet, &judge, generator)
+            let may_open = || self.may_open;
+            self.admission.handle_token(Instant::ZERO, &arrival, packet, &judge, may_open, generator)
         }
 
         fn sends(&mut self) -> Vec<usize> {
@@ -365,14 +371,17 @@ mod tests {
             let expected = if u32::from(byte) < SIGNATURES_PER_UPDATE {
                 DropReason::Forged
             } else {
-                DropReason::RateLimit
+                DropReason::Flood
             };
             assert!(result == Err(expected) || bad[PACKET_SIZE - 41] == good(1)[PACKET_SIZE - 41]);
         }
-        assert_eq!(f.shows(1, &good(1)), Err(DropReason::RateLimit));
+        assert_eq!(f.shows(1, &good(1)), Err(DropReason::Flood));
         f.admission.begin_update();
         assert_eq!(f.shows(1, &good(1)), Ok(()));
         assert!(f.admission.bad.len() <= KNOWN_BAD);
+        f.may_open = false;
+        assert_eq!(f.shows(2, &good(2)), Err(DropReason::Flood));
+        assert_eq!(f.shows(1, &good(1)), Ok(()), "a handshake that has begun goes on");
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Secretbox {
     key: Key,
     deriving: State,
     encrypting: State,
+    #[cfg(debug_assertions)]
+    print: crate::crypto::nonce_ledger::KeyPrint,
 }
 
 impl Secretbox {
@@ -69,12 +71,20 @@ impl Secretbox {
             }
             state
         };
-        Secretbox { key: key.clone(), deriving: keyed(&DERIVE), encrypting: keyed(&ENCRYPT) }
+        Secretbox {
+            key: key.clone(),
+            deriving: keyed(&DERIVE),
+            encrypting: keyed(&ENCRYPT),
+            #[cfg(debug_assertions)]
+            print: crate::crypto::nonce_ledger::KeyPrint::new(key, context),
+        }
     }
 
     /// Encrypts `text` in place and returns what goes in front of it: synthetic IV and authenticator.
     /// `iv` must be random, and known to nobody else.
     pub fn seal(&self, message_id: u64, iv: &[u8; IV_SIZE], text: &mut [u8]) -> [u8; OVERHEAD] {
+        #[cfg(debug_assertions)]
+        self.print.record(&[&message_id.to_le_bytes()[..], iv].concat(), b"", text);
         let mut state = begin(&self.deriving, iv, message_id);
         let (blocks, rest) = text.as_chunks();
         for block in blocks {

@@ -130,7 +130,7 @@ impl Transport {
             Ok(Body::Fragment(fragment)) => match self.inbox.receive(&fragment, now) {
                 Received::Taken if fragment.reliable => (Some(Wants::Soon), Ok(())),
                 Received::Taken => (Some(Wants::Sometime), Ok(())),
-                Received::NoRoom => (None, Err(DropReason::RateLimit)),
+                Received::NoRoom => (None, Err(DropReason::Memory)),
                 Received::Contradiction => (Some(Wants::Nothing), Err(DropReason::Malformed)),
             },
         }
@@ -332,7 +332,7 @@ mod tests {
             .map(|payload| two.handle_payload(payload, now, now).1)
             .collect();
         assert_eq!(results[..6], [Ok(()); 6]);
-        assert!(results[6..].iter().all(|result| *result == Err(DropReason::RateLimit)));
+        assert!(results[6..].iter().all(|result| *result == Err(DropReason::Memory)));
         let acks = payloads(&mut two, &tick(30));
         let report = one.handle_payload(&acks[0], tick(30).now, tick(30).now).0;
         assert_eq!(report.arrived, 6);

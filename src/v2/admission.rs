@@ -132,8 +132,13 @@ impl Admission {
         self.cookies.handle_timeout(now, generator);
     }
 
-    /// Opens the token of a request; what it costs to refuse grows with what was right about it.
-    pub fn open<'a>(&self, request: &Request<'a>) -> Result<OpenToken<'a>, DropReason> {
+    /// Opens the token of a request, if it `may` be opened; what it costs to refuse grows with what was right
+    /// about it.
+    pub fn open<'a>(
+        &self,
+        request: &Request<'a>,
+        may: impl FnOnce() -> bool,
+    ) -> Result<OpenToken<'a>, DropReason> {
         let mut reader = Reader::new(request.token);
         reader.zeros(1).map_err(|_| DropReason::Type)?;
         if reader.array() != Ok(*Version::V2.bytes()) {
@@ -145,6 +150,9 @@ impl Admission {
         let packet = TokenPacket::read(request.token).map_err(|_| DropReason::Malformed)?;
         let key =
             self.keys.iter().find(|key| key.id() == packet.key_id).ok_or(DropReason::UnknownKey)?;
+        if !may() {
+            return Err(DropReason::Flood);
+        }
         let secret = packet.open(key).ok_or(DropReason::Forged)?;
         Ok(OpenToken { packet, secret, random: request.random })
     }

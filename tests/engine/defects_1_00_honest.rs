@@ -1,7 +1,7 @@
 //! The defects of the original that honest peers run into, on CUTE 1.00. Each test carries the id of its defect.
 
-use crate::mixed::world_1_00;
 use crate::puppet_1_00::{Puppet, fragment, honest_client_is_well, say, world_with_honest_client};
+use crate::world::world_1_00;
 use crate::world::{TokenOptions, World, address, pattern};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;

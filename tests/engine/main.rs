@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod data;
-mod defects_1_00;
-mod defects_1_00_entry;
 mod defects_1_00_honest;
 mod ending;
 mod filling;
 mod handshake;
-mod hostile;
 mod link;
 mod mixed;
 mod mtu;
+#[allow(dead_code)] // the attacks use more
 mod puppet_1_00;
 mod quiet;
 mod rates;
@@ -20,6 +18,7 @@ mod roaming;
 mod sessions;
 #[allow(dead_code)] // the benchmark prints more
 mod transfer;
+#[allow(dead_code)] // the attacks use more
 mod world;
 
 use std::time::Duration;

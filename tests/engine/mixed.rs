@@ -1,44 +1,13 @@
 //! CUTE 1.00 through the same clients and servers, alone and beside CUTE 2.00 on one port.
 
-use crate::world::{APPLICATION, World, pattern};
+use crate::world::{APPLICATION, World, connect_1_00, pattern, world_1_00, world_of_both};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
-use cute_net::crypto::key_pair::SecretKey;
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::reason::DisconnectReason;
 use cute_net::simulator::SimulatorConfig;
-use cute_net::token::{PairKey, Version};
-use cute_net::v1;
-
-pub fn secret_1_00(seed: u8) -> SecretKey {
-    v1::signature::from_seed(&[seed; 32]).1
-}
-
-/// A world whose key pair the original could have made.
-pub fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
-    let mut world = World::with_network(seed, network);
-    world.secret = secret_1_00(7);
-    world.config.keys = vec![PairKey::new(&world.secret).unwrap()];
-    world.restart_server(0);
-    world
-}
-
-/// A server with a pair of each kind; tokens are made with that of CUTE 2.00 first.
-pub fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
-    let mut world = World::with_network(seed, network);
-    world.config.keys.push(PairKey::new(&secret_1_00(7)).unwrap());
-    world.restart_server(0);
-    world
-}
-
-/// Begins to connect a client with a token of CUTE 1.00.
-pub fn connect_1_00(world: &mut World, client_id: u64) -> usize {
-    let other = std::mem::replace(&mut world.secret, secret_1_00(7));
-    let client = world.connect(client_id);
-    world.secret = other;
-    client
-}
+use cute_net::token::Version;
 
 fn version(world: &World, client: usize) -> Option<Version> {
     world.clients[client].client.connection().map(|connection| connection.version())
@@ -214,4 +183,20 @@ fn on_cute_1_00_a_client_reconnects_after_every_end() {
         world.connect_with(client, &token);
     }
     assert_eq!(world.servers[0].received.len(), 10);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn the_nonce_ledger_sees_every_packet_of_both_protocols() {
+    let mut world = world_of_both(1, SimulatorConfig::default());
+    world.recording = Some(Vec::new());
+    world.connect(1);
+    connect_1_00(&mut world, 2);
+    world.run(secs(2));
+    // Requests of CUTE 2.00 and token packets of 1.00 seal nothing of their own; each of the two tokens was sealed.
+    let sealed = |datagram: &&crate::world::Datagram| datagram.bytes[0] != 0;
+    let packets = world.recording.take().unwrap().iter().filter(sealed).count() as u64;
+    assert!(packets > 40, "{packets}");
+    let seals = cute_net::crypto::nonce_ledger::seals();
+    assert!((packets..=packets + 2).contains(&seals), "{seals} for {packets}");
 }

@@ -1,8 +1,8 @@
 //! A player and a server of CUTE 1.00 that hold keys and write their own packets, and the honest client beside
 //! them.
 
-use crate::mixed::world_1_00;
 use crate::ms;
+use crate::world::world_1_00;
 use crate::world::{APPLICATION, Datagram, World};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::Key;
@@ -14,6 +14,7 @@ use cute_net::v1::packet::{Packet, PacketType, Side};
 use cute_net::v1::packet_seal::PacketSeal;
 use cute_net::v1::secretbox::Secretbox;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the server said to a datagram, and what it sent back to where that came from.
 pub type Reply = (Result<(), DropReason>, Vec<Vec<u8>>);
@@ -35,6 +36,8 @@ pub fn packet_of(token: &[u8; TOKEN_SIZE]) -> [u8; PACKET_SIZE] {
     *token.last_chunk().unwrap()
 }
 
+static PACKETS: AtomicU64 = AtomicU64::new(0);
+
 /// Packets of one direction, whatever they say.
 pub struct Forge {
     secretbox: Secretbox,
@@ -51,7 +54,9 @@ impl Forge {
     /// A packet that opens.
     pub fn packet(&mut self, kind: PacketType, content: &[u8]) -> Vec<u8> {
         let mut sealed = content.to_vec();
-        let iv = [self.sequence as u8; 20];
+        // Another for each packet: two players of a test may hold one token, and begin at 0 both.
+        let mut iv = [0; 20];
+        iv[..8].copy_from_slice(&PACKETS.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let front = self.secretbox.seal(self.sequence, &iv, &mut sealed);
         let sequence = self.sequence.to_le_bytes();
         self.sequence += 1;

@@ -11,6 +11,7 @@ use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::v1;
 use cute_net::v2::connection::Arrival;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -63,6 +64,8 @@ pub struct WorldServer {
 pub struct World {
     pub now: Instant,
     pub unix: u64,
+    /// What all wall clocks say, where they don't go on with the time.
+    pub wall_clock: Option<u64>,
     pub tick: Duration,
     pub servers: Vec<WorldServer>,
     pub clients: Vec<WorldClient>,
@@ -96,6 +99,8 @@ impl World {
     }
 
     pub fn with_network(seed: u64, network: SimulatorConfig) -> World {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let (_, secret) = key_pair::generate().unwrap();
         let config = ServerConfig {
             application_id: APPLICATION,
@@ -111,6 +116,7 @@ impl World {
         let mut world = World {
             now: Instant::ZERO,
             unix: UNIX,
+            wall_clock: None,
             tick: TICK,
             servers: Vec::new(),
             clients: Vec::new(),
@@ -339,7 +345,7 @@ impl World {
     fn begin_step(&mut self, client_unix: Option<u64>) {
         self.now = self.now + self.tick;
         let whole_seconds = self.now.since(Instant::ZERO).as_secs();
-        self.unix = self.unix.max(UNIX + whole_seconds);
+        self.unix = self.wall_clock.unwrap_or(self.unix.max(UNIX + whole_seconds));
         for server in self.servers.iter_mut().filter(|server| server.runs) {
             server.server.advance(self.now + self.server_ahead, self.unix);
         }
@@ -437,6 +443,35 @@ impl World {
     pub fn kick(&mut self, index: u32, tell: bool) {
         self.servers[0].server.disconnect(index, DisconnectReason::KICKED, b"", tell);
     }
+}
+
+pub fn secret_1_00(seed: u8) -> SecretKey {
+    v1::signature::from_seed(&[seed; 32]).1
+}
+
+/// A world whose key pair the original could have made.
+pub fn world_1_00(seed: u64, network: SimulatorConfig) -> World {
+    let mut world = World::with_network(seed, network);
+    world.secret = secret_1_00(7);
+    world.config.keys = vec![PairKey::new(&world.secret).unwrap()];
+    world.restart_server(0);
+    world
+}
+
+/// A server with a pair of each kind; tokens are made with that of CUTE 2.00 first.
+pub fn world_of_both(seed: u64, network: SimulatorConfig) -> World {
+    let mut world = World::with_network(seed, network);
+    world.config.keys.push(PairKey::new(&secret_1_00(7)).unwrap());
+    world.restart_server(0);
+    world
+}
+
+/// Begins to connect a client with a token of CUTE 1.00.
+pub fn connect_1_00(world: &mut World, client_id: u64) -> usize {
+    let other = std::mem::replace(&mut world.secret, secret_1_00(7));
+    let client = world.connect(client_id);
+    world.secret = other;
+    client
 }
 
 /// Bytes that tell one message from another.

@@ -243,7 +243,7 @@ impl Pair {
                 is_full: &|_| false,
             };
             let generator = &mut context.generator;
-            return self.admission.handle_token(self.now, arrival, packet, &judge, generator);
+            return self.admission.handle_token(self.now, arrival, packet, &judge, || true, generator);
         }
         let remote = arrival.path.remote;
         self.admission.handle_response(remote, UNIX, bytes)?;

@@ -188,7 +188,7 @@ fn d23_reliable_messages_that_nobody_can_take_yet_end_no_loop() {
     assert_eq!(puppet.received(&mut world), (0..1025u16).map(u16::to_le_bytes).collect::<Vec<_>>());
     // Beyond the window nothing is kept.
     let far = puppet.sends(&mut world, &fragment(true, 1025 + 1024, (1, 0), b"far"));
-    assert_eq!(far, Err(DropReason::RateLimit));
+    assert_eq!(far, Err(DropReason::Memory));
     honest_client_is_well(&mut world);
 
     // A client whose program loads a level and pops nothing.
@@ -234,13 +234,13 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
         for (count, index) in [(19_065, 19_064), (19_065, 3), (2, 0)] {
             let bytes = if index == 19_064 { &[1; 1][..] } else { &[1; 1100] };
             let body = fragment(true, message, (count, index), bytes);
-            refused += u64::from(puppet.sends(&mut world, &body) == Err(DropReason::RateLimit));
+            refused += u64::from(puppet.sends(&mut world, &body) == Err(DropReason::Memory));
             let _ = puppet.sends(&mut world, &fragment(false, message, (count, index), bytes));
         }
     }
     // No more memory is promised for later messages than 4 MiB, the rest of the budget is the next one's.
     assert!(refused > 0);
-    assert_eq!(world.dropped(DropReason::RateLimit), refused);
+    assert_eq!(world.dropped(DropReason::Memory), refused);
     assert!(puppet.received(&mut world).is_empty());
     // A gap in front of all this can still be closed.
     puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"first")).unwrap();

@@ -1,10 +1,10 @@
 //! The defects of the original that tokens and handshakes reach, aimed at servers of CUTE 1.00. Each test
 //! carries the id of its defect.
 
-use crate::mixed::world_1_00;
 use crate::puppet_1_00::{
     Puppet, fragment, honest_client_is_well, packet_of, say, world_with_honest_client,
 };
+use crate::world::world_1_00;
 use crate::world::{Datagram, World};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
@@ -106,17 +106,17 @@ fn d16_a_client_refuses_a_damaged_token() {
 fn d18_d19_a_flood_of_tokens_costs_few_signatures_an_update() {
     let mut world = world_with_honest_client(1);
     let good = packet_of(&world.token(5));
-    let before = world.dropped(DropReason::RateLimit);
+    let before = world.dropped(DropReason::Flood);
     let late = world.connect(6);
     for number in 0..2000u32 {
         let mut bad = good;
         bad[PACKET_SIZE - 50..PACKET_SIZE - 46].copy_from_slice(&number.to_le_bytes());
         let (result, replies) = say(&mut world, stranger(number), &bad);
-        assert!(matches!(result, Err(DropReason::Forged | DropReason::RateLimit)), "{result:?}");
+        assert!(matches!(result, Err(DropReason::Forged | DropReason::Flood)), "{result:?}");
         assert!(replies.is_empty());
     }
     assert_eq!(world.dropped(DropReason::Forged), 32);
-    assert_eq!(world.dropped(DropReason::RateLimit), before + 1968);
+    assert_eq!(world.dropped(DropReason::Flood), before + 1968);
     // Who comes while it goes on gets in with the next update.
     world.run_until(secs(1), |world| world.state(late) == Connected);
     honest_client_is_well(&mut world);
@@ -139,7 +139,7 @@ fn d19_a_token_that_comes_again_costs_no_signature() {
             assert!(say(&mut world, from, &connected.token).0.is_err());
         }
     }
-    assert_eq!(world.dropped(DropReason::RateLimit), 0);
+    assert_eq!(world.dropped(DropReason::Flood), 0);
     world.connect(8);
     world.server_expects(3);
     honest_client_is_well(&mut world);
@@ -151,7 +151,7 @@ fn d20_one_token_shown_from_a_thousand_addresses_occupies_few_handshakes() {
     let token = packet_of(&world.token(5));
     for number in 0..1000 {
         let (result, replies) = say(&mut world, stranger(number), &token);
-        assert!(matches!(result, Ok(()) | Err(DropReason::RateLimit)), "{result:?}");
+        assert!(matches!(result, Ok(()) | Err(DropReason::Flood)), "{result:?}");
         none_is_answered_with_more(PACKET_SIZE, &replies);
         if number % 30 == 0 {
             world.step();

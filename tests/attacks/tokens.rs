@@ -1,0 +1,257 @@
+//! Tokens and handshakes of both protocols: altered, shown again, shown elsewhere, over a stop, a fork and a clock that
+//! is turned back.
+
+use crate::puppet::Victim;
+use crate::world::{APPLICATION, Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
+use crate::{ms, secs};
+use cute_net::client::Client;
+use cute_net::client::ClientState::{self, *};
+use cute_net::drop_reason::DropReason;
+use cute_net::message::Delivery::*;
+use cute_net::server::Server;
+use cute_net::simulator::SimulatorConfig;
+
+fn world(of_1_00: bool) -> World {
+    if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) }
+}
+
+/// A player that connects, plays and leaves, and all that it sent.
+fn recorded_session(world: &mut World) -> Vec<Datagram> {
+    world.recording = Some(Vec::new());
+    let client = world.connect(1);
+    world.run(ms(300));
+    assert_eq!(world.state(client), Connected);
+    for number in 0..20 {
+        world.client_sends(client, ReliableOrdered, &pattern(100, number));
+        world.step();
+    }
+    world.clients[client].client.disconnect();
+    world.flush_client(client);
+    world.run(ms(300));
+    let from = world.clients[client].address;
+    world.servers[0].received.clear();
+    world.events();
+    let recording = world.recording.take().unwrap();
+    recording.into_iter().filter(|datagram| datagram.from == from).collect()
+}
+
+/// Replays a session in its own order and at its own address; nobody is in then, and nothing came.
+fn is_worthless(world: &mut World, session: &[Datagram], label: &str) {
+    for datagram in session {
+        let _ = world.deliver(datagram);
+        world.step();
+    }
+    assert!(world.servers[0].received.is_empty(), "{label}");
+    assert_eq!(world.servers[0].server.connected(), 0, "{label}");
+    assert!(!world.events().iter().any(|event| event.starts_with('+')), "{label}");
+    let counters = world.servers[0].server.counters();
+    assert!(counters.dropped_total() > session.len() as u64 / 2, "{label}");
+}
+
+#[test]
+fn d28_a_recorded_session_is_worthless_at_the_same_server_after_a_stop_a_fork_and_elsewhere() {
+    for of_1_00 in [false, true] {
+        let mut world = world(of_1_00);
+        let session = recorded_session(&mut world);
+        is_worthless(&mut world, &session, "at the same server");
+
+        // Stopped and started: what it knew of tokens is passed on, what it drew is not.
+        let seed = world.draw();
+        let at = world.servers[0].address;
+        let next = Server::new(world.config.clone(), &[at], &[], seed);
+        let mut earlier = std::mem::replace(&mut world.servers[0].server, next);
+        earlier.stop();
+        world.servers[0].server.inherit(earlier);
+        let (now, unix) = (world.now, world.unix);
+        world.servers[0].server.advance(now, unix);
+        is_worthless(&mut world, &session, "after a stop and a start");
+
+        // Forked: the copy knows nothing, and draws everything anew.
+        let seed = world.draw();
+        world.servers[0].server.restart(seed);
+        is_worthless(&mut world, &session, "in a forked copy");
+
+        let mut elsewhere = self::world(of_1_00);
+        elsewhere.config = world.config.clone();
+        elsewhere.restart_server(0);
+        is_worthless(&mut elsewhere, &session, "at another process");
+    }
+}
+
+/// A copy of a handshake whose second half is withheld until the server was forked or started anew: the cookie and the
+/// challenge are nobody's then.
+#[test]
+fn a_handshake_begun_before_a_fork_is_not_finished_after_it() {
+    for of_1_00 in [false, true] {
+        let mut world = world(of_1_00);
+        let client = world.connect(1);
+        let from = world.clients[client].address;
+        let mut held = Vec::new();
+        for _ in 0..10 {
+            world.step_losing(|datagram| {
+                let response = datagram.from == from && matches!(datagram.bytes[0], 0xE0 | 6);
+                if response {
+                    held.push(datagram.clone());
+                }
+                response
+            });
+        }
+        assert!(!held.is_empty());
+        world.clients[client].runs = false;
+        let seed = world.draw();
+        world.servers[0].server.restart(seed);
+        for datagram in &held {
+            assert!(world.deliver(datagram).is_err());
+        }
+        world.run(ms(100));
+        assert_eq!(world.servers[0].server.connected(), 0);
+        // The player itself begins anew and gets in; by CUTE 1.00 its program has to.
+        world.clients[client].runs = true;
+        if of_1_00 {
+            let token = world.token(1);
+            world.connect_with(client, &token);
+        }
+        world.run_until(secs(5), |world| world.state(client) == Connected);
+    }
+}
+
+fn shown_again(world: &mut World, client: usize, token: &[u8; 1114]) -> ClientState {
+    world.connect_with(client, token);
+    world.run_until(secs(12), |world| world.state(client) <= Disconnected);
+    world.state(client)
+}
+
+#[test]
+fn d28_a_clock_turned_back_over_an_expiry_makes_no_used_token_new() {
+    for of_1_00 in [false, true] {
+        let mut world = world(of_1_00);
+        let token = world.token(1); // expires 60 s after UNIX
+        let client = world.add_client();
+        world.connect_with(client, &token);
+        world.run(ms(300));
+        assert_eq!(world.state(client), Connected);
+        world.clients[client].client.disconnect();
+        world.flush_client(client);
+        world.run(secs(1));
+        let clock = [30, 59, 61, 20, 1000, 5, 0, 50].map(|seconds| UNIX + seconds);
+        for (step, unix) in clock.into_iter().enumerate() {
+            world.wall_clock = Some(unix);
+            // The server's own clock goes on meanwhile, past what it remembers by it; others use their tokens.
+            for other in 0..30 {
+                world.now = world.now + secs(2);
+                let options = TokenOptions {
+                    creation: unix,
+                    ..world.token_options(1000 + 100 * step as u64 + other)
+                };
+                let token = world.token_with(&options);
+                let guest = world.add_client();
+                world.connect_with(guest, &token);
+                world.run(ms(200));
+                world.clients[guest].client.disconnect();
+                world.flush_client(guest);
+                world.run(ms(50));
+                world.clients[guest].runs = false;
+            }
+            // Whoever shows it doesn't mind that it has expired.
+            let seed = world.draw();
+            world.clients[client].client = Client::new(APPLICATION);
+            world.clients[client].client.connect(&token, seed).unwrap();
+            for _ in 0..60 {
+                world.step_with_client_unix(UNIX);
+            }
+            assert_ne!(world.state(client), Connected, "at {unix}");
+            assert_eq!(world.servers[0].server.connected(), 0);
+            world.clients[client].client.disconnect();
+        }
+        let came = world.events().iter().filter(|event| event.starts_with('+')).count();
+        assert!(came > 100, "{came}");
+    }
+}
+
+/// Stated, not prevented: a token counts at each server that it lists, once.
+#[test]
+fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other() {
+    let mut world = World::new(1);
+    world.add_server("10.0.0.2:5000");
+    world.add_server("10.0.0.3:5000");
+    let servers = vec![world.servers[0].address, world.servers[1].address];
+    let options = TokenOptions { servers, ..world.token_options(1) };
+    let token = world.token_with(&options);
+    let first = world.add_client();
+    world.connect_with(first, &token);
+    world.run(ms(300));
+    assert_eq!(world.state(first), Connected);
+    // At the first it is in use; whoever shows it goes on to the second, and the next finds it used at both.
+    let (second, third) = (world.add_client(), world.add_client());
+    world.connect_with(second, &token);
+    world.run(ms(500));
+    assert_eq!((world.state(first), world.state(second)), (Connected, Connected));
+    assert_eq!(shown_again(&mut world, third, &token), ConnectionDenied);
+    assert_eq!(world.servers.iter().map(|s| s.server.connected()).collect::<Vec<_>>(), [1, 1, 0]);
+    // Led to a server that it doesn't list, it is refused.
+    let request = [&token[90..], &[3; 16]].concat();
+    let datagram =
+        Datagram { from: address("10.9.9.9:9"), to: world.servers[2].address, bytes: request };
+    assert_eq!(world.deliver(&datagram), Err(DropReason::NotListed));
+}
+
+/// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
+#[test]
+fn d27_no_altered_byte_of_a_handshake_opens_anything() {
+    let mut world = World::connected(1, 1);
+    let client = world.add_client();
+    let token = world.token(50);
+    world.connect_with(client, &token);
+    let from = world.clients[client].address;
+    let (mut request, mut response) = (None, None);
+    for _ in 0..6 {
+        world.step_losing(|datagram| {
+            match (datagram.from == from, datagram.bytes[0]) {
+                (true, 0) => request = Some(datagram.clone()),
+                (true, 0xE0) => {
+                    response = Some(datagram.clone());
+                    return true;
+                }
+                _ => {}
+            }
+            false
+        });
+    }
+    for (genuine, random) in [(request.unwrap(), 1024..1040), (response.unwrap(), 0..0)] {
+        for at in 0..genuine.bytes.len() {
+            let mut copy = genuine.clone();
+            copy.bytes[at] ^= 1 << (at % 8);
+            let result = world.deliver(&copy);
+            if random.contains(&at) {
+                assert_eq!(result, Ok(()), "another random is another attempt, and changes nothing");
+            } else {
+                assert!(result.is_err(), "byte {at}");
+            }
+        }
+    }
+    assert_eq!(world.servers[0].server.connected(), 1);
+    Victim::check(&mut world);
+}
+
+/// The first byte of every packet that two ends exchange, made every other one.
+#[test]
+fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
+    let mut world = World::new(1);
+    world.recording = Some(Vec::new());
+    world.connect(1);
+    world.run(ms(500));
+    world.client_sends(0, ReliableOrdered, b"hello");
+    world.server_sends(0, ReliableOrdered, b"hello");
+    let captured = world.recording.take().unwrap();
+    assert!(captured.len() >= 5);
+    for datagram in &captured {
+        for first in (0..=255).filter(|first| *first != datagram.bytes[0]) {
+            let mut copy = datagram.clone();
+            copy.bytes[0] = first;
+            assert!(world.deliver(&copy).is_err(), "{:#x} as {first:#x}", datagram.bytes[0]);
+        }
+    }
+    world.run(ms(500));
+    assert_eq!((world.state(0), world.events().len()), (Connected, 1));
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (1, 1));
+}
