@@ -117,7 +117,7 @@ pub fn link(command: &mut Command, linkage: Linkage<'_>) {
     match linkage {
         Linkage::Shared => {
             let folder = linkable_folder(&library_folder());
-            command.arg("-L").arg(&folder).arg("-lcute_net");
+            command.arg("-L").arg(&folder).args(["-lcute_net", "-lpthread"]);
             command.arg(format!("-Wl,-rpath,{}", folder.display()));
         }
         Linkage::Static => {

@@ -12,15 +12,21 @@ use std::path::{Path, PathBuf};
 
 /// Builds and runs one program in each language against each library.
 fn run(name: &str, defines: &[&str]) {
+    run_as(&[Language::C99, Language::Cpp17], &["Shared", "Static"], name, defines);
+}
+
+fn run_as(languages: &[Language], libraries: &[&str], name: &str, defines: &[&str]) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let source = root.join("ffi_tests").join(format!("{name}.c"));
     let tag = defines.concat().replace(|c: char| !c.is_alphanumeric(), "_");
-    for language in [Language::C99, Language::Cpp17] {
+    for &language in languages {
         let sanitized = std::env::var_os("CUTE_NET_SANITIZED").map(PathBuf::from);
         let linkages = match &sanitized {
             Some(archive) => vec![("Sanitized", Linkage::Sanitized(archive))],
             None => vec![("Shared", Linkage::Shared), ("Static", Linkage::Static)],
         };
+        let linkages =
+            linkages.into_iter().filter(|(label, _)| libraries.contains(label) || *label == "Sanitized");
         for (label, linkage) in linkages {
             let out =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{tag}-{language:?}-{label}"));
@@ -40,6 +46,14 @@ fn run(name: &str, defines: &[&str]) {
 fn max_clients_of_any_number() {
     for number in ["4", "64", "2000"] {
         run("max_clients", &[&format!("CN_SERVER_MAX_CLIENTS={number}")]);
+    }
+}
+
+/// Once, for it takes seconds; not under valgrind, where it would take minutes.
+#[test]
+fn many_messages() {
+    if std::env::var_os("CUTE_NET_VALGRIND").is_none() {
+        run_as(&[Language::C99], &["Shared"], "many_messages", &[]);
     }
 }
 
@@ -65,6 +79,7 @@ programs! {
     lifecycle,
     macros,
     max_clients,
+    odd_uses,
     old_example,
     options,
     pointers,
@@ -72,4 +87,4 @@ programs! {
 }
 
 #[cfg(unix)]
-programs! { forked, wire, }
+programs! { forked, threads, wire, }
