@@ -70,6 +70,7 @@ programs! {
     allocator,
     arguments,
     endpoints,
+    event_order,
     exchange,
     extensions,
     framework,
@@ -83,6 +84,7 @@ programs! {
     old_example,
     options,
     pointers,
+    timings,
     tokens,
 }
 
