@@ -49,6 +49,44 @@ fn max_clients_of_any_number() {
     }
 }
 
+/// Several files of one program, each of which takes the header for the one with the implementation.
+#[test]
+fn the_header_in_several_files_of_a_program() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("several_files");
+    std::fs::create_dir_all(&folder).unwrap();
+    let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
+    let calls =
+        "return cn_is_error(cn_init()) ? 1 : cn_server_config_defaults().connection_timeout - 10;";
+    let beginnings = [
+        ("first", "#define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n"),
+        (
+            "second",
+            "#define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n#include \"cute_networking.h\"\n",
+        ),
+        ("third", "#include \"cute_net_x.h\"\n#include \"cute_net.h\"\n"),
+    ];
+    for (language, ending) in [(Language::C99, "c"), (Language::Cpp17, "cpp")] {
+        let mut sources = Vec::new();
+        for (name, beginning) in beginnings {
+            let source = folder.join(format!("{name}.{ending}"));
+            let text = format!("{beginning}int {name}(void);\nint {name}(void) {{ {calls} }}\n");
+            std::fs::write(&source, text).unwrap();
+            sources.push(source);
+        }
+        let main = folder.join(format!("main.{ending}"));
+        let text = "int first(void); int second(void); int third(void);\n\
+                    int main(void) { return first() + second() + third(); }\n";
+        std::fs::write(&main, text).unwrap();
+        let program = folder.join(ending);
+        let mut command = library::compiler(language);
+        command.args(["-Wall", "-Wextra", "-Werror", "-I"]).arg(&include).args(&sources).arg(&main);
+        library::link(&mut command, Linkage::Shared);
+        let output = command.arg("-o").arg(&program).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(library::command(&program).status().unwrap().success());
+    }
+}
+
 /// Once, for it takes seconds; not under valgrind, where it would take minutes.
 #[test]
 fn many_messages() {
@@ -69,6 +107,7 @@ macro_rules! programs {
 programs! {
     allocator,
     arguments,
+    binding,
     endpoints,
     event_order,
     exchange,
@@ -76,6 +115,7 @@ programs! {
     framework,
     ipv4_only,
     keys,
+    known_users,
     layout,
     lifecycle,
     macros,
