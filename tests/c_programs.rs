@@ -113,6 +113,7 @@ programs! {
     exchange,
     extensions,
     framework,
+    inside_loops,
     ipv4_only,
     keys,
     known_users,
