@@ -236,16 +236,17 @@ static void thirty_two_clients_connect_at_once_and_the_next_is_denied(void)
 static void d33_packets_of_exactly_so_many_fragments_arrive_whole(void)
 {
     enum { FRAGMENT = 1100, MOST = 20 };
+    static const int counts[] = { 1, 2, 3, 4, MOST };
     session_t session;
     cn_client_t* client = new_client();
     cn_server_event_t event;
     static uint8_t data[FRAGMENT * MOST];
-    int count, i, back = 0;
+    int round, i, back = 0;
     session_start(&session);
     session_connect(&session, client, 1);
     for (i = 0; i < (int)sizeof(data); ++i) data[i] = (uint8_t)(i * 7 + i / 256);
-    for (count = 1; count <= MOST; ++count) {
-        int got = 0;
+    for (round = 0; round < 5; ++round) {
+        int count = counts[round], got = 0;
         CHECK_OK(cn_client_send(client, data, count * FRAGMENT, false));
         CHECK_OK(cn_server_send(session.server, data, count * FRAGMENT, 0, false));
         for (i = 0; i < 10; ++i) {
@@ -267,7 +268,7 @@ static void d33_packets_of_exactly_so_many_fragments_arrive_whole(void)
                 ++back;
             }
         }
-        CHECK(got == 1 && back == count);
+        CHECK(got == 1 && back == round + 1);
     }
     cn_client_destroy(client);
     cn_server_destroy(session.server);
@@ -304,12 +305,12 @@ static void a_loading_screen_of_a_minute_loses_nothing_reliable(void)
     session_start(&session);
     session_connect(&session, client, 1);
     for (tick = 0; tick < 3600; ++tick) {
-        if (tick % 2 == 0) {
+        if (tick % 10 == 0) {
             CHECK_OK(cn_server_send(session.server, &sent, (int)sizeof(sent), 0, true));
             CHECK_OK(cn_client_send(client, &sent, (int)sizeof(sent), true));
+            CHECK_OK(cn_server_send(session.server, "snapshot", 9, 0, false));
             ++sent;
         }
-        CHECK_OK(cn_server_send(session.server, "snapshot", 9, 0, false));
         cn_client_update(client, TICK, unix_now());
         cn_server_update(session.server, TICK, unix_now());
     }
