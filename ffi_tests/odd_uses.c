@@ -34,6 +34,25 @@ static void exchange(session_t* session, cn_client_t* client, double dt, uint64_
     CHECK(got == 10 && session->packets == before + 10);
 }
 
+/* One that nobody gets who asks the system for any. */
+static uint16_t a_free_port(void)
+{
+    session_t session;
+    uint16_t port;
+    char address[32];
+    cn_result_t started;
+    session_keys(&session);
+    session.server = cn_server_create(session_config(&session));
+    do {
+        cn_crypto_random_bytes(&port, (int)sizeof(port));
+        port = (uint16_t)(10000 + port % 20000);
+        sprintf(address, "0.0.0.0:%d", port);
+        started = cn_server_start(session.server, address);
+    } while (cn_is_error(started));
+    cn_server_destroy(session.server);
+    return port;
+}
+
 static void any_dt_connects_and_delivers(void)
 {
     static const double endless[] = { 0.0, -1.0, 1e-300, 1e-9, 0.25, 1e300 };
@@ -125,10 +144,11 @@ static void a_token_of_time_zero_and_no_user_data_carries_all_64_bits_of_its_cli
     cn_server_destroy(session.server);
 }
 
-static void one_client_object_connects_after_every_end(void)
+/* With a port of its own, too: the server then meets the same address again, with whatever it still holds of it. */
+static void one_client_object_connects_after_every_end(uint16_t port)
 {
     session_t session;
-    cn_client_t* client = new_client();
+    cn_client_t* client = cn_client_create(port, APPLICATION_ID, false, NULL);
     cn_client_t* others[32];
     uint8_t token[CN_CONNECT_TOKEN_SIZE];
     int way, i;
@@ -401,7 +421,8 @@ int main(void)
         any_dt_connects_and_delivers();
         the_unix_time_may_stand_still_jump_and_go_backwards();
         a_token_of_time_zero_and_no_user_data_carries_all_64_bits_of_its_client();
-        one_client_object_connects_after_every_end();
+        one_client_object_connects_after_every_end(0);
+        one_client_object_connects_after_every_end(a_free_port());
         thirty_two_clients_connect_at_once_and_the_next_is_denied();
         d33_packets_of_exactly_so_many_fragments_arrive_whole();
         a_thousand_packets_of_one_tick_arrive_each_way();
