@@ -90,7 +90,6 @@ pub fn compiler(language: Language) -> Command {
 /// Compiles one source file to `out`.
 pub fn compile(source: &Path, language: Language, linkage: Linkage<'_>, defines: &[&str], out: &Path) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let library = library_folder();
     let mut command = compiler(language);
     match language {
         Language::C99 => command.args(["-std=c99", "-D_GNU_SOURCE", "-x", "c"]),
@@ -103,14 +102,26 @@ pub fn compile(source: &Path, language: Language, linkage: Linkage<'_>, defines:
         .arg(root.join("include"))
         .arg(source)
         .args(["-x", "none"]);
+    link(&mut command, linkage);
+    let output = command.arg("-o").arg(out).output().expect("the compiler runs");
+    assert!(
+        output.status.success(),
+        "{} does not compile as {language:?} against the {linkage:?} library:\n{}",
+        source.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Adds a library to a compiler's arguments.
+pub fn link(command: &mut Command, linkage: Linkage<'_>) {
     match linkage {
         Linkage::Shared => {
-            let folder = linkable_folder(&library);
-            command.arg("-L").arg(&folder).arg("-lcute_net");
+            let folder = linkable_folder(&library_folder());
+            command.arg("-L").arg(&folder).args(["-lcute_net", "-lpthread"]);
             command.arg(format!("-Wl,-rpath,{}", folder.display()));
         }
         Linkage::Static => {
-            command.arg(library.join("libcute_net.a")).args(SYSTEM_LIBRARIES);
+            command.arg(library_folder().join("libcute_net.a")).args(SYSTEM_LIBRARIES);
         }
         Linkage::Archive(archive) => {
             command.arg(archive).args(SYSTEM_LIBRARIES);
@@ -120,13 +131,19 @@ pub fn compile(source: &Path, language: Language, linkage: Linkage<'_>, defines:
             command.arg(archive).args(SYSTEM_LIBRARIES);
         }
     }
-    let output = command.arg("-o").arg(out).output().expect("the compiler runs");
-    assert!(
-        output.status.success(),
-        "{} does not compile as {language:?} against the {linkage:?} library:\n{}",
-        source.display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
+}
+
+/// A static library without the `cf_` functions, for programs that bring their own.
+pub fn without_cf(target: &Path) -> PathBuf {
+    let status = Command::new(env!("CARGO"))
+        .args(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "staticlib"])
+        .args(["--no-default-features", "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    target.join("debug/libcute_net.a")
 }
 
 /// Runs a compiled program; under valgrind if `CUTE_NET_VALGRIND` is set.

@@ -39,7 +39,7 @@ static void expect_nothing(cn_server_t* server, cn_client_t* client)
     cn_server_update(server, 1.0, 1);
 }
 
-int main(void)
+static void play(void)
 {
     session_t session;
     cn_client_t* client;
@@ -47,8 +47,6 @@ int main(void)
     double not_a_number = strtod("nan", NULL);
     double infinite = strtod("inf", NULL);
     int i;
-    use_everything();
-
     expect_nothing(NULL, NULL);
     cn_server_stop(NULL);
     cn_server_destroy(NULL);
@@ -122,5 +120,13 @@ int main(void)
     session_connect(&session, client, 1);
     cn_server_destroy(session.server);
     cn_client_destroy(client);
+}
+
+int main(void)
+{
+    use_everything();
+    play();
+    original_keys = true;
+    play();
     return 0;
 }

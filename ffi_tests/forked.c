@@ -1,5 +1,7 @@
-/* D54: forked processes make different keys. And a forked copy leaves its parent's connections alone. */
+/* D54: forked processes make different keys. A forked copy leaves its parent's connections alone, and makes its own.
+ * D53: a player comes back from another process. */
 #include "check.h"
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,10 +66,80 @@ static void a_copy_forgets_its_parents_connections_without_a_word(void)
     cn_server_destroy(session.server);
 }
 
+/* A player in a process of its own, which dies without a word when it has connected. */
+static void play_and_crash(const session_t* session, const uint8_t* token)
+{
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    int i;
+    CHECK_OK(cn_client_connect(client, token));
+    for (i = 0; i < 5000 && cn_client_state_get(client) != CN_CLIENT_STATE_CONNECTED; ++i) {
+        cn_client_update(client, 0.001, unix_now());
+        usleep(1000);
+    }
+    CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_CONNECTED);
+    CHECK_OK(cn_client_send(client, session->address, 5, false));
+    raise(SIGKILL);
+}
+
+/* D53 between processes: the program crashed, was started again, and plays on at once. */
+static void d53_the_same_player_comes_back_from_a_new_process(void)
+{
+    session_t session;
+    int life, i;
+    session_start(&session);
+    for (life = 1; life <= 3; ++life) {
+        uint8_t token[CN_CONNECT_TOKEN_SIZE];
+        pid_t child;
+        make_token(token, &session.secret_key, session.address, 7);
+        child = fork();
+        CHECK(child >= 0);
+        if (child == 0) play_and_crash(&session, token);
+        for (i = 0; i < 5000 && session.packets < life; ++i) {
+            session_tick(&session, NULL, 0, 0.001);
+            usleep(1000);
+        }
+        CHECK(waitpid(child, &i, 0) == child && WIFSIGNALED(i) && WTERMSIG(i) == SIGKILL);
+        CHECK(session.connected == life && session.disconnected == life - 1 && session.packets == life);
+        CHECK(cnx_server_client_count(session.server) == 1);
+    }
+    cn_server_destroy(session.server);
+}
+
+/* A process that forks before it makes anything: the copies have servers and clients of their own. */
+static void copies_make_their_own(void)
+{
+    pid_t children[3];
+    int i, status;
+    for (i = 0; i < 3; ++i) {
+        children[i] = fork();
+        CHECK(children[i] >= 0);
+        if (children[i] == 0) {
+            session_t session;
+            cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+            session_start(&session);
+            session_connect(&session, client, 1);
+            CHECK_OK(cn_client_send(client, "hello", 6, true));
+            for (i = 0; i < 5; ++i) session_tick(&session, &client, 1, TICK);
+            CHECK(session.packets == 1);
+            cn_client_destroy(client);
+            cn_server_destroy(session.server);
+            exit(0);
+        }
+    }
+    for (i = 0; i < 3; ++i) CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
+}
+
 int main(void)
 {
+    int kind;
     use_everything();
+    copies_make_their_own();
+    for (kind = 0; kind < 2; ++kind) {
+        original_keys = kind == 1;
+        d53_the_same_player_comes_back_from_a_new_process();
+        a_copy_forgets_its_parents_connections_without_a_word();
+    }
+    original_keys = false;
     d54_forked_processes_make_different_keys();
-    a_copy_forgets_its_parents_connections_without_a_word();
     return 0;
 }

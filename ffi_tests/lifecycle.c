@@ -1,4 +1,4 @@
-/* Connecting again, freeing late, stopping early: the original's defects of life cycle, by id. */
+/* Connecting again, freeing late, stopping early: the original's defects of life cycle, by id. On both protocols. */
 #include "check.h"
 
 #ifdef __linux__
@@ -159,7 +159,7 @@ static void d42_nothing_leaks_and_a_second_start_is_an_error(void)
     for (i = 0; i < 10; ++i) cn_client_update(clients[i], TICK, unix_now());
     cn_server_update(session.server, TICK, unix_now()); /* ten packets nobody pops */
     for (i = 0; i < 10; ++i) cn_client_destroy(clients[i]); /* without disconnect: it does that itself */
-    session_tick(&session, NULL, 0, TICK);
+    for (i = 0; i < 30; ++i) session_tick(&session, NULL, 0, TICK); /* on a slow machine one does not read them all */
     CHECK(session.disconnected == 10);
     cn_server_destroy(session.server);
     CHECK(open_descriptors() == descriptors);
@@ -210,8 +210,7 @@ static void d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached(
         cn_endpoint_t endpoint;
         uint8_t token[CN_CONNECT_TOKEN_SIZE];
         int i;
-        memset(&session, 0, sizeof(session));
-        cn_crypto_sign_keygen(&session.public_key, &session.secret_key);
+        session_keys(&session);
         session_start_at(&session, cn_server_create(session_config(&session)), wildcards[family]);
         CHECK_OK(cnx_server_bound_endpoint(session.server, &endpoint));
         sprintf(session.address, "%s:%d", reached[family], endpoint.port);
@@ -256,7 +255,10 @@ static void d28_a_token_stays_used_when_the_server_is_stopped_and_started(void)
     session_start_at(&session, session.server, session.address);
     CHECK_OK(cn_client_connect(client, token));
     for (i = 0; i < 10; ++i) session_tick(&session, &client, 1, TICK);
-    CHECK(cn_client_state_get(client) == STATE_REFUSED && session.connected == 1);
+    /* A server of CUTE 1.00 refuses without a word, but for a full one, as the original does. */
+    CHECK(cn_client_state_get(client)
+        == (original_keys ? CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST : CN_CLIENT_STATE_CONNECTION_DENIED));
+    CHECK(session.connected == 1);
     session_connect(&session, client, 1); /* another token of the same player */
     CHECK(session.connected == 2);
     cn_client_destroy(client);
@@ -294,16 +296,20 @@ static void d56_a_disconnect_over_the_simulated_network_arrives(void)
 
 int main(void)
 {
+    int kind;
     use_everything();
-    d36_d37_d38_reconnecting_works_every_time();
-    d40_what_was_received_before_a_disconnect_can_be_popped_after_it();
-    d41_a_packet_can_be_freed_at_any_time();
-    d42_nothing_leaks_and_a_second_start_is_an_error();
-    d43_a_failed_start_says_why_and_leaves_the_server_usable();
-    d44_stopping_tells_the_clients_and_keeps_the_events();
-    d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached();
-    d28_a_token_stays_used_when_the_server_is_stopped_and_started();
-    d53_a_crashed_player_comes_back_at_once();
-    d56_a_disconnect_over_the_simulated_network_arrives();
+    for (kind = 0; kind < 2; ++kind) {
+        original_keys = kind == 1;
+        d36_d37_d38_reconnecting_works_every_time();
+        d40_what_was_received_before_a_disconnect_can_be_popped_after_it();
+        d41_a_packet_can_be_freed_at_any_time();
+        d42_nothing_leaks_and_a_second_start_is_an_error();
+        d43_a_failed_start_says_why_and_leaves_the_server_usable();
+        d44_stopping_tells_the_clients_and_keeps_the_events();
+        d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached();
+        d28_a_token_stays_used_when_the_server_is_stopped_and_started();
+        d53_a_crashed_player_comes_back_at_once();
+        d56_a_disconnect_over_the_simulated_network_arrives();
+    }
     return 0;
 }

@@ -122,5 +122,8 @@ int main(void)
     use_everything();
     without_sleep();
     without_time();
+    original_keys = true;
+    without_sleep();
+    without_time();
     return 0;
 }

@@ -12,15 +12,21 @@ use std::path::{Path, PathBuf};
 
 /// Builds and runs one program in each language against each library.
 fn run(name: &str, defines: &[&str]) {
+    run_as(&[Language::C99, Language::Cpp17], &["Shared", "Static"], name, defines);
+}
+
+fn run_as(languages: &[Language], libraries: &[&str], name: &str, defines: &[&str]) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let source = root.join("ffi_tests").join(format!("{name}.c"));
     let tag = defines.concat().replace(|c: char| !c.is_alphanumeric(), "_");
-    for language in [Language::C99, Language::Cpp17] {
+    for &language in languages {
         let sanitized = std::env::var_os("CUTE_NET_SANITIZED").map(PathBuf::from);
         let linkages = match &sanitized {
             Some(archive) => vec![("Sanitized", Linkage::Sanitized(archive))],
             None => vec![("Shared", Linkage::Shared), ("Static", Linkage::Static)],
         };
+        let linkages =
+            linkages.into_iter().filter(|(label, _)| libraries.contains(label) || *label == "Sanitized");
         for (label, linkage) in linkages {
             let out =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{tag}-{language:?}-{label}"));
@@ -43,6 +49,52 @@ fn max_clients_of_any_number() {
     }
 }
 
+/// Several files of one program, each of which takes the header for the one with the implementation.
+#[test]
+fn the_header_in_several_files_of_a_program() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("several_files");
+    std::fs::create_dir_all(&folder).unwrap();
+    let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
+    let calls =
+        "return cn_is_error(cn_init()) ? 1 : cn_server_config_defaults().connection_timeout - 10;";
+    let beginnings = [
+        ("first", "#define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n"),
+        (
+            "second",
+            "#define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n#include \"cute_networking.h\"\n",
+        ),
+        ("third", "#include \"cute_net_x.h\"\n#include \"cute_net.h\"\n"),
+    ];
+    for (language, ending) in [(Language::C99, "c"), (Language::Cpp17, "cpp")] {
+        let mut sources = Vec::new();
+        for (name, beginning) in beginnings {
+            let source = folder.join(format!("{name}.{ending}"));
+            let text = format!("{beginning}int {name}(void);\nint {name}(void) {{ {calls} }}\n");
+            std::fs::write(&source, text).unwrap();
+            sources.push(source);
+        }
+        let main = folder.join(format!("main.{ending}"));
+        let text = "int first(void); int second(void); int third(void);\n\
+                    int main(void) { return first() + second() + third(); }\n";
+        std::fs::write(&main, text).unwrap();
+        let program = folder.join(ending);
+        let mut command = library::compiler(language);
+        command.args(["-Wall", "-Wextra", "-Werror", "-I"]).arg(&include).args(&sources).arg(&main);
+        library::link(&mut command, Linkage::Shared);
+        let output = command.arg("-o").arg(&program).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(library::command(&program).status().unwrap().success());
+    }
+}
+
+/// Once, for it takes seconds; not under valgrind, where it would take minutes.
+#[test]
+fn many_messages() {
+    if std::env::var_os("CUTE_NET_VALGRIND").is_none() {
+        run_as(&[Language::C99], &["Shared"], "many_messages", &[]);
+    }
+}
+
 macro_rules! programs {
     ($($name:ident,)*) => { $(
         #[test]
@@ -55,27 +107,34 @@ macro_rules! programs {
 programs! {
     allocator,
     arguments,
+    binding,
     endpoints,
+    event_order,
     exchange,
     extensions,
     framework,
+    inside_loops,
     ipv4_only,
     keys,
+    known_users,
     layout,
     lifecycle,
     macros,
     max_clients,
+    odd_uses,
     old_example,
     options,
     pointers,
     send_many,
+    timings,
     tokens,
 }
 
 #[cfg(unix)]
-programs! { forked, wire, }
+programs! { forked, threads, wire, }
 
-/// Those in which messages go over a connection, with a key pair of CUTE 1.00.
+/// Those that don't run over both protocols by themselves, and in which messages go over a connection, with a
+/// key pair of CUTE 1.00.
 mod cute_1_00 {
     macro_rules! programs {
         ($($name:ident,)*) => { $(
@@ -86,7 +145,7 @@ mod cute_1_00 {
         )* };
     }
 
-    programs! { allocator, arguments, exchange, lifecycle, max_clients, old_example, pointers, send_many, tokens, }
+    programs! { allocator, exchange, max_clients, pointers, send_many, tokens, }
 
     #[cfg(unix)]
     programs! { forked, wire, }

@@ -60,16 +60,7 @@ fn a_program_with_cf_functions_of_its_own_links() {
     library::compile(&source, Language::Cpp17, Linkage::Shared, &[], &shared);
     assert!(library::command(&shared).status().unwrap().success());
 
-    let target = out("without-cf");
-    let status = Command::new(env!("CARGO"))
-        .args(["rustc", "--quiet", "--locked", "--lib", "--crate-type", "staticlib"])
-        .args(["--no-default-features", "--target-dir"])
-        .arg(&target)
-        .current_dir(root())
-        .status()
-        .unwrap();
-    assert!(status.success());
-    let archive = target.join("debug/libcute_net.a");
+    let archive = library::without_cf(&out("without-cf"));
     let program = out("own_framework-static");
     library::compile(&source, Language::Cpp17, Linkage::Archive(&archive), &[], &program);
     assert!(library::command(&program).status().unwrap().success());

@@ -155,9 +155,13 @@ impl Admission {
             return Err(DropReason::NotListed);
         }
         let path = arrival.path;
-        if self.pending.get(path.remote).is_some() {
-            return self.pending.repeat(path.remote, &token.id);
-        }
+        let begun = match self.pending.get(path.remote) {
+            Some(handshake) if handshake.token == token.id => {
+                return self.pending.repeat(path.remote, &token.id);
+            }
+            Some(handshake) if expiration < handshake.expiration => return Err(DropReason::Unexpected),
+            begun => begun.map(|handshake| handshake.secret.client_id),
+        };
         let print = self.hash.hash_one(packet);
         if self.bad.contains(&print) {
             return Err(DropReason::Forged);
@@ -165,12 +169,17 @@ impl Admission {
         if !may_open() {
             return Err(DropReason::Flood);
         }
-        let secret =
-            self.open(&token, print, |client_id| judge.refusal(client_id, &token.id, expiration))?;
+        // A client that gave up may come back from its port with another token; nobody else ends its handshake.
+        let refusal = |client_id| match begun {
+            Some(there) if there != client_id => Some(DropReason::Unexpected),
+            _ => judge.refusal(client_id, &token.id, expiration),
+        };
+        let secret = self.open(&token, print, refusal)?;
         if (judge.is_full)(secret.client_id) {
             self.deny_with(PacketSeal::new(Side::Server, &secret.keys), path, generator);
             return Err(DropReason::Full);
         }
+        self.pending.take(path.remote);
         let timeout = Duration::from_secs(u64::from(token.public.handshake_timeout));
         self.pending.begin(now, path, token.id, (expiration, timeout), secret, generator)
     }
@@ -382,6 +391,37 @@ mod tests {
         f.may_open = false;
         assert_eq!(f.shows(2, &good(2)), Err(DropReason::Flood));
         assert_eq!(f.shows(1, &good(1)), Ok(()), "a handshake that has begun goes on");
+    }
+
+    #[test]
+    fn another_token_of_the_same_client_and_no_older_begins_anew_at_its_address() {
+        let mut f = fixture();
+        f.shows(1, &good(1)).unwrap();
+        assert_eq!(f.sends(), [337]);
+        let newer = packet(2, 7, UNIX + 61, SERVER);
+        f.shows(1, &newer).unwrap();
+        assert_eq!((f.sends(), f.admission.pending().len()), (vec![337], 1));
+        assert_eq!(f.shows(1, &good(1)), Err(DropReason::Unexpected));
+        assert_eq!(f.shows(1, &packet(3, 7, UNIX + 60, SERVER)), Err(DropReason::Unexpected));
+        let foreign = TokenRequest {
+            application_id: 7,
+            creation: UNIX,
+            expiration: UNIX + 70,
+            handshake_timeout: 5,
+            keys: &keys(),
+            servers: &[SERVER.parse().unwrap()],
+            client_id: 78,
+            user_data: &[0; USER_DATA_SIZE],
+        };
+        let foreign = token::seal(&token_key(1), &foreign, [4; 20], [5; 32]);
+        let left = f.admission.signatures_left;
+        assert_eq!(f.shows(1, &foreign), Err(DropReason::Unexpected));
+        let mut forged = packet(5, 7, UNIX + 80, SERVER);
+        forged[PACKET_SIZE - 40] ^= 1;
+        assert_eq!(f.shows(1, &forged), Err(DropReason::Forged));
+        assert_eq!((f.sends(), f.admission.signatures_left), (vec![], left - 1));
+        f.shows(1, &newer).unwrap();
+        assert_eq!(f.sends(), [337]);
     }
 
     #[test]

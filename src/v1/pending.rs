@@ -104,8 +104,8 @@ impl PendingTable {
         self.handshakes.len() >= self.capacity
     }
 
-    /// Notes another token packet of a handshake there is: it earns another challenge. Another token at its
-    /// address changes nothing.
+    /// Notes another token packet of a handshake there is: it earns another challenge. Another token is
+    /// no part of it.
     pub fn repeat(&mut self, remote: SocketAddr, token: &TokenId) -> Result<(), DropReason> {
         let handshake = self.handshakes.get_mut(&remote).filter(|handshake| handshake.token == *token);
         let handshake = handshake.ok_or(DropReason::Unexpected)?;
