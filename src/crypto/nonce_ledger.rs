@@ -11,8 +11,10 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 
-/// Seals that are remembered: 6 MiB.
-pub const ENTRIES: usize = 1 << 17;
+/// Seals that are remembered: 5 MiB.
+pub const ENTRIES: usize = 1 << 16;
+/// Room in the table. A table more than half full grows where it could clean up after what was removed.
+const ROOM: usize = 2 * ENTRIES + 2;
 
 thread_local! {
     static LEDGER: RefCell<Option<Ledger>> = const { RefCell::new(None) };
@@ -30,7 +32,7 @@ struct Ledger {
 pub fn open() {
     LEDGER.with_borrow_mut(|ledger| {
         let ledger = ledger.get_or_insert_with(|| Ledger {
-            messages: HashMap::with_capacity(ENTRIES + 1),
+            messages: HashMap::with_capacity(ROOM),
             order: VecDeque::with_capacity(ENTRIES + 1),
             seals: 0,
         });
@@ -126,9 +128,12 @@ mod tests {
             KeyPrint(1).record(b"nonce", b"", b"message");
             assert_eq!(seals(), 0);
             open();
-            for number in 0..ENTRIES as u64 + 1000 {
+            let room = || LEDGER.with_borrow(|ledger| ledger.as_ref().unwrap().messages.capacity());
+            let before = room();
+            for number in 0..10 * ENTRIES as u64 {
                 KeyPrint(1).record(&number.to_le_bytes(), b"", b"message");
             }
+            assert!(room() <= before);
             LEDGER.with_borrow(|ledger| {
                 let ledger = ledger.as_ref().unwrap();
                 assert_eq!((ledger.messages.len(), ledger.order.len()), (ENTRIES, ENTRIES));

@@ -18,8 +18,8 @@ const HONEST: usize = 31;
 const TICKS: usize = 20;
 /// Datagrams of a flood in a tick, 15,000 a second, unless `CUTE_NET_FLOOD_A_TICK` says otherwise.
 const A_TICK: usize = 250;
-/// What the engine may hold more than before a flood: replies that wait, and maps that have grown.
-const MEMORY: i64 = 1 << 20;
+/// What engine and network may hold more than before a flood: room for replies, of which 4096 may wait.
+const MEMORY: i64 = 2 << 20;
 
 /// The honest clients and their server, which numbers of whom arrived, and what they sent at first.
 struct Crowd {

@@ -23,6 +23,8 @@ pub struct Puppet {
     pub next_number: u64,
     /// The number expected of the server's next packet.
     pub expected: u64,
+    /// The numbers of all that it heard.
+    pub heard: Vec<u64>,
 }
 
 impl Puppet {
@@ -42,7 +44,15 @@ impl Puppet {
         let seal = PacketSeal::new(Side::Client, prefix, keys);
         let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
         let replies = Self::say(world, address, server, &buffer[..size]);
-        let mut puppet = Puppet { address, server, seal, accept: None, next_number: 0, expected: 0 };
+        let mut puppet = Puppet {
+            address,
+            server,
+            seal,
+            accept: None,
+            next_number: 0,
+            expected: 0,
+            heard: Vec::new(),
+        };
         puppet.hear(replies);
         assert!(puppet.accept.is_some());
         puppet
@@ -67,12 +77,14 @@ impl Puppet {
             }
             let sealed = self.seal.read_header(&mut datagram, self.expected).unwrap();
             self.expected = self.expected.max(sealed.number + 1);
+            let number = sealed.number;
             let opened = self.seal.open(sealed);
             if opened.is_none() && self.accept.is_none() {
                 // The last words of an earlier connection.
                 continue;
             }
             let frames = opened.expect("the server's packets open");
+            self.heard.push(number);
             for frame in Frames::new(frames) {
                 match frame.unwrap() {
                     Frame::Accept(accept) => self.accept = Some(accept),
