@@ -311,7 +311,7 @@ impl LossDetector {
                 }
                 self.sent.settle(number, PacketState::Lost);
                 if packet.ack_eliciting {
-                    self.mtu.on_lost(now, number, usize::from(packet.size));
+                    self.mtu.on_lost(now, number, usize::from(packet.size), packet.sent_at);
                 }
                 for frame in self.sent.frames(&packet) {
                     if let SentFrame::MtuProbe { size } = frame {

@@ -16,7 +16,8 @@ const CANDIDATES: [usize; 5] = [LARGEST_DATAGRAM, 1452, 1432, 1392, 1332];
 const PROBES: u8 = 3;
 /// A probe that nobody spoke of again is forgotten after this long.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Large packets lost since one arrived, while small ones do, after which the path takes them no more.
+/// Moments at which large packets left that were lost since one arrived, while small ones do, after which the
+/// path takes them no more. Of what left at one moment a queue may have dropped all but the smallest.
 const BLACK_HOLE: u8 = 3;
 /// After this long larger sizes are tried again (RFC 8899, `PMTU_RAISE_TIMER`).
 const AGAIN: Duration = Duration::from_secs(600);
@@ -34,9 +35,10 @@ pub struct PathMtu {
     lost_probes: u8,
     /// When larger sizes may be tried.
     next_at: Instant,
-    /// The newest large packet that arrived, and how many later ones were lost.
+    /// The newest large packet that arrived, at how many moments later ones left that were lost, and the last.
     newest_large: u64,
     lost_large: u8,
+    lost_large_from: Instant,
 }
 
 impl Default for PathMtu {
@@ -49,6 +51,7 @@ impl Default for PathMtu {
             next_at: Instant::ZERO,
             newest_large: 0,
             lost_large: 0,
+            lost_large_from: Instant::ZERO,
         }
     }
 }
@@ -108,13 +111,14 @@ impl PathMtu {
         }
     }
 
-    /// Notes that a packet of this size was found lost. Later ones have arrived: if none of them was large,
+    /// Notes that a packet of this size, which left at `sent_at`, was found lost. Later ones have arrived: if none of them was large,
     /// the path may have come to lead through a narrower link.
-    pub fn on_lost(&mut self, now: Instant, number: u64, size: usize) {
-        if size <= BASE_DATAGRAM || number < self.newest_large {
+    pub fn on_lost(&mut self, now: Instant, number: u64, size: usize, sent_at: Instant) {
+        if size <= BASE_DATAGRAM || number < self.newest_large || sent_at == self.lost_large_from {
             return;
         }
         self.lost_large += 1;
+        self.lost_large_from = sent_at;
         if self.lost_large >= BLACK_HOLE {
             *self = PathMtu { next_at: now + AGAIN, ..PathMtu::default() };
         }
@@ -176,24 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn three_large_losses_after_the_last_large_arrival_end_it_and_others_do_not() {
+    fn large_losses_of_three_moments_after_the_last_large_arrival_end_it_and_others_do_not() {
+        let at = |milliseconds| NOW + Duration::from_millis(milliseconds);
         let mut mtu = PathMtu::default();
         search(&mut mtu, V4, 1500);
         mtu.on_acked(100, 1472);
         for number in 0..100 {
-            mtu.on_lost(NOW, number, 1472);
-            mtu.on_lost(NOW, 200 + number, 1100);
+            mtu.on_lost(NOW, number, 1472, at(number));
+            mtu.on_lost(NOW, 200 + number, 1100, at(number));
         }
         assert_eq!(mtu.datagram(), 1472);
-        mtu.on_lost(NOW, 101, 1472);
-        mtu.on_lost(NOW, 102, 1472);
+        mtu.on_lost(NOW, 101, 1472, at(101));
+        mtu.on_lost(NOW, 102, 1472, at(102));
         mtu.on_acked(103, 1472);
-        mtu.on_lost(NOW, 104, 1472);
-        mtu.on_lost(NOW, 105, 1472);
+        mtu.on_lost(NOW, 104, 1472, at(104));
+        mtu.on_lost(NOW, 105, 1472, at(105));
         assert_eq!(mtu.datagram(), 1472);
-        mtu.on_lost(NOW, 106, 1472);
+        mtu.on_lost(NOW, 106, 1472, at(106));
         assert_eq!((mtu.datagram(), mtu.poll_probe(NOW, V4, 9000)), (BASE_DATAGRAM, None));
         mtu.reset();
         assert_eq!(mtu.poll_probe(NOW, V4, 9000), Some(1472));
+        search(&mut mtu, V4, 1500);
+        (1..100).for_each(|number| mtu.on_lost(NOW, number, 1472, at(1)));
+        assert_eq!(mtu.datagram(), 1472, "one burst into a full queue says nothing");
     }
 }
