@@ -65,7 +65,9 @@ static void refusals_are_logged_and_counted(void)
     cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
     uint8_t token[CN_CONNECT_TOKEN_SIZE];
     cnx_counters_t counters;
+    cnx_set_log_callback(on_log, CNX_LOG_INFO, &logged);
     session_start(&session);
+    CHECK(logged == 1 && strstr(last_log, "has kernel buffers of") != NULL);
     session_start(&other);
     cnx_set_log_callback(on_log, CNX_LOG_DEBUG, &logged);
     make_token(token, &other.secret_key, session.address, 1); /* another server's key pair */

@@ -15,7 +15,8 @@ use linux as imp;
 use portable as imp;
 
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
-use crate::endpoint::Path;
+use crate::endpoint::{Path, Printed};
+use crate::log::{self, Level};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::cell::RefCell;
 use std::io;
@@ -59,6 +60,7 @@ impl Socket {
         let _ = socket.set_send_buffer_size(options.send_buffer);
         socket.bind(&address.into())?;
         let local = socket.local_addr()?.as_socket().unwrap_or(address);
+        report_buffers(&socket, local, options);
         Ok(Socket { imp: imp::Socket::new(socket, local.ip().is_unspecified())?, local })
     }
 
@@ -78,6 +80,29 @@ impl Socket {
     pub fn send(&mut self, outbound: &mut Outbound) {
         self.imp.send(outbound);
     }
+}
+
+/// Says how large the kernel's buffers came to be: what is asked for may be above the system's limit.
+fn report_buffers(socket: &RawSocket, local: SocketAddr, options: SocketOptions) {
+    let (Ok(receive), Ok(send)) = (socket.recv_buffer_size(), socket.send_buffer_size()) else { return };
+    // Linux says twice what it gave: it counts what it needs for itself.
+    let said = if cfg!(target_os = "linux") { 2 } else { 1 };
+    let (receive, send) = (receive / said, send / said);
+    let SocketOptions { receive_buffer, send_buffer } = options;
+    let short = receive < receive_buffer || send < send_buffer;
+    let advice = if short && cfg!(target_os = "linux") {
+        ": raise net.core.rmem_max and wmem_max, or bursts are lost"
+    } else {
+        ""
+    };
+    log::log(
+        if short { Level::Warning } else { Level::Info },
+        format_args!(
+            "the socket at {} has kernel buffers of {receive} bytes for what arrives and {send} for what leaves, \
+             {receive_buffer} and {send_buffer} were asked for{advice}",
+            Printed(local)
+        ),
+    );
 }
 
 /// What reading a socket gave.
