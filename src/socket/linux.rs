@@ -4,11 +4,14 @@
 
 #![allow(unsafe_code)]
 
+mod name;
+
 use super::{
     BATCH, Inbound, InboundInfo, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE, for_family,
 };
 use crate::endpoint::{self, Path};
-use socket2::{SockAddr, SockAddrStorage, Socket as RawSocket};
+use name::{NAME_SIZE, Name};
+use socket2::Socket as RawSocket;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,6 +28,9 @@ const CONTROL_SIZE: usize = 128;
 
 /// Bytes of all datagrams that are sent as one message: what an IPv4 packet can carry.
 const MAX_RUN_SIZE: usize = 65_507;
+
+/// Where no datagram comes from.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// Control bytes, aligned as `CMSG_FIRSTHDR` needs them.
 #[derive(Clone, Copy)]
@@ -67,7 +73,7 @@ impl Socket {
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
         let batch = self.expected;
-        let mut names = [const { MaybeUninit::<libc::sockaddr_storage>::uninit() }; BATCH];
+        let mut names = [const { MaybeUninit::<Name>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
         let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
@@ -84,7 +90,7 @@ impl Socket {
                 vector.write(libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: RECEIVE_SIZE });
             let header = &mut header.write(empty_header()).msg_hdr;
             header.msg_name = name.as_mut_ptr().cast();
-            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_namelen = NAME_SIZE;
             header.msg_iov = vector;
             header.msg_iovlen = 1;
             header.msg_control = control.as_mut_ptr().cast();
@@ -109,17 +115,17 @@ impl Socket {
         }
         let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         for ((header, name), info) in
-            headers.iter().zip(names).zip(&mut inbound.infos).take(count as usize)
+            headers.iter().zip(&names).zip(&mut inbound.infos).take(count as usize)
         {
             // SAFETY: `count` is at most `batch`, and as many headers were written.
             let header = unsafe { header.assume_init_ref() };
             // SAFETY: the kernel wrote `msg_namelen` bytes of an address of the socket's family.
-            let from = unsafe { read_name(name, header.msg_hdr.msg_namelen) };
+            let from = unsafe { Name::read(name, header.msg_hdr.msg_namelen) }.unwrap_or(NOWHERE);
             // SAFETY: the kernel filled the header and the control bytes it points to.
             let (local, stamp) = unsafe { read_control(&header.msg_hdr) };
             let truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
             *info = InboundInfo {
-                path: Path { remote: from, local },
+                path: Path { remote: endpoint::canonical(from), local },
                 // A size no buffer has: the datagram is dropped and counted.
                 size: if truncated { usize::MAX } else { header.msg_len as usize },
                 age: stamp.map_or(Duration::ZERO, |stamp| clock.saturating_sub(stamp)),
@@ -159,7 +165,7 @@ impl Socket {
         if let (Some((info, bytes)), None) = (waiting.next(), waiting.next()) {
             return self.send_one(*info, bytes).map(|()| 1);
         }
-        let mut names = [const { MaybeUninit::<SockAddr>::uninit() }; BATCH];
+        let mut names = [const { MaybeUninit::<Name>::uninit() }; BATCH];
         let mut controls = [const { MaybeUninit::<Control>::uninit() }; BATCH];
         let mut vectors = [const { MaybeUninit::<libc::iovec>::uninit() }; BATCH];
         let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; BATCH];
@@ -192,14 +198,24 @@ impl Socket {
 
     /// Sends one datagram: the same with less to prepare, for sends that leave at once.
     fn send_one(&self, info: OutboundInfo, bytes: &[u8; SEND_SIZE]) -> io::Result<()> {
-        let (mut name, mut control) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        let mut vector = vector_of(info, bytes);
-        let mut header = empty_header().msg_hdr;
-        self.write_run(&Run::of(info), &mut header, &mut name, &mut control);
-        header.msg_iov = &raw mut vector;
-        // SAFETY: the header points to a name, a control buffer and a vector of this frame and to a datagram,
-        // which outlive the call; the kernel only reads them.
-        let sent = unsafe { libc::sendmsg(self.raw.as_raw_fd(), &raw const header, 0) };
+        let sent = if info.path.local.is_none() {
+            let (name, length) = Name::new(for_family(info.path.remote, self.is_v6));
+            let size = info.size.min(SEND_SIZE);
+            // SAFETY: `size` bytes of `bytes` and `length` of `name` are there, and the kernel only reads them.
+            unsafe {
+                let (bytes, name) = (bytes.as_ptr().cast(), (&raw const name).cast());
+                libc::sendto(self.raw.as_raw_fd(), bytes, size, 0, name, length)
+            }
+        } else {
+            let (mut name, mut control) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+            let mut vector = vector_of(info, bytes);
+            let mut header = empty_header().msg_hdr;
+            self.write_run(&Run::of(info), &mut header, &mut name, &mut control);
+            header.msg_iov = &raw mut vector;
+            // SAFETY: the header points to a name, a control buffer and a vector of this frame and to a
+            // datagram, which outlive the call; the kernel only reads them.
+            unsafe { libc::sendmsg(self.raw.as_raw_fd(), &raw const header, 0) }
+        };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -208,12 +224,12 @@ impl Socket {
         &self,
         run: &Run,
         header: &mut libc::msghdr,
-        name: &mut MaybeUninit<SockAddr>,
+        name: &mut MaybeUninit<Name>,
         control: &mut MaybeUninit<Control>,
     ) {
-        let name = name.write(for_family(run.path.remote, self.is_v6).into());
-        header.msg_name = name.as_ptr().cast_mut().cast();
-        header.msg_namelen = name.len();
+        let (to, length) = Name::new(for_family(run.path.remote, self.is_v6));
+        header.msg_name = (&raw mut *name.write(to)).cast();
+        header.msg_namelen = length;
         header.msg_iovlen = run.count as _;
         if run.path.local.is_some() || run.count > 1 {
             let control = control.write(Control([0; CONTROL_SIZE]));
@@ -294,22 +310,6 @@ fn set_option(
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// # Safety
-/// The first `length` bytes of `name` must have been written.
-unsafe fn read_name(name: MaybeUninit<libc::sockaddr_storage>, length: libc::socklen_t) -> SocketAddr {
-    let mut storage = SockAddrStorage::zeroed();
-    // SAFETY: `SockAddrStorage` is a `sockaddr_storage`, zeroed, so every byte of it is initialised; the
-    // bytes beyond `length` stay zero.
-    let address = unsafe {
-        let length = (length as usize).min(size_of::<libc::sockaddr_storage>());
-        let to: *mut u8 = (&raw mut storage).cast();
-        std::ptr::copy_nonoverlapping(name.as_ptr().cast::<u8>(), to, length);
-        SockAddr::new(storage, length as libc::socklen_t)
-    };
-    let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-    endpoint::canonical(address.as_socket().unwrap_or(nowhere))
 }
 
 /// The own address a datagram was sent to, and when it reached the kernel (unix time).

@@ -370,7 +370,7 @@ impl Connection {
         // What would only send something is not due before something may leave.
         let sending = [
             self.received.deadline(),
-            self.path.poll_timeout(self.probe_timeout(context)),
+            self.path.poll_timeout(|| self.probe_timeout(context)),
             Some(self.keepalive_at()),
             self.outbox.poll_timeout(now),
             self.pacer

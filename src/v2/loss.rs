@@ -7,7 +7,7 @@ use super::delivery_rate::Departure;
 use super::frame::Ack;
 use super::path_mtu::PathMtu;
 use super::reordering::Reordering;
-use super::sent_packets::{PacketState, SentFrame, SentPackets};
+use super::sent_packets::{PacketState, SentFrame, SentPacket, SentPackets};
 use crate::rtt::{LONGEST_DELAY, RttEstimator};
 use crate::time::{Instant, Tick};
 use std::time::Duration;
@@ -334,13 +334,14 @@ impl LossDetector {
     fn forget_settled(&mut self, now: Instant) {
         // What was taken for lost is remembered for two more round trips, in case it was only late; and
         // nobody waits for the acknowledgement of an acknowledgement.
-        let late = 2 * self.rtt.patience();
+        let rtt = self.rtt;
+        let is_late = |packet: &SentPacket| packet.sent_at + 2 * rtt.patience() <= now;
         let largest_acked = self.largest_acked;
         self.sent.forget_while(|number, packet| match packet.state {
-            PacketState::Open => !packet.ack_eliciting && packet.sent_at + late <= now,
+            PacketState::Open => !packet.ack_eliciting && is_late(packet),
             PacketState::Acked => true,
             PacketState::Skipped => Some(number) < largest_acked,
-            PacketState::Lost => packet.sent_at + late <= now,
+            PacketState::Lost => is_late(packet),
         });
     }
 

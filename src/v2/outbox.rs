@@ -167,16 +167,20 @@ impl Outbox {
 
     /// True if an unreliable message waits for a packet; one that the message rate holds back does not.
     pub fn has_unreliable(&self, now: Instant) -> bool {
-        self.channels()
-            .any(|(number, channel)| channel.unreliable.wants_to_send(self.rate.lets_begin(number, now)))
+        // Asked for every packet, and mostly in vain.
+        self.unreliable > 0
+            && self.channels().any(|(number, channel)| {
+                channel.unreliable.wants_to_send(self.rate.lets_begin(number, now))
+            })
     }
 
     /// True if a reliable message waits for a packet, or part of one; credit may hold it back.
     pub fn has_reliable(&self, now: Instant) -> bool {
-        self.channels().any(|(number, channel)| {
-            let may_begin = self.rate.lets_begin(number, now);
-            channel.spaces().any(|space| space.wants_to_send(may_begin))
-        })
+        self.reliable > 0
+            && self.channels().any(|(number, channel)| {
+                let may_begin = self.rate.lets_begin(number, now);
+                channel.spaces().any(|space| space.wants_to_send(may_begin))
+            })
     }
 
     /// When messages may begin that the message rate holds back.
@@ -268,6 +272,9 @@ impl Outbox {
     }
 
     fn fill_unreliable(&mut self, channels: &[u8], packet: &mut Filling<'_, '_>, now: Instant) -> Fill {
+        if self.unreliable == 0 {
+            return Fill::Everything;
+        }
         for &number in channels {
             let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
             let queued = channel.unreliable.cost();
@@ -287,6 +294,9 @@ impl Outbox {
         now: Instant,
         may_begin: &mut bool,
     ) -> Fill {
+        if self.reliable == 0 {
+            return Fill::Everything;
+        }
         for &number in channels {
             let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
             for space in channel.spaces_mut() {

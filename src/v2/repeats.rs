@@ -27,11 +27,8 @@ struct Waiting {
 }
 
 impl Repeats {
-    /// Notes what leaves; only what [goes again](SentMessage::again) gets a copy, `delay` later.
-    pub fn on_sent(&mut self, now: Instant, delay: Duration, sent: &SentMessage) {
-        if !sent.again {
-            return;
-        }
+    /// Notes what leaves [again](SentMessage::again): it gets a copy, `delay` later.
+    pub fn on_sent_again(&mut self, now: Instant, delay: Duration, sent: &SentMessage) {
         self.forget_late(now);
         if self.waiting.len() < LONGEST {
             self.waiting.push_back(Waiting { due: now + delay, late: now + delay * 3, sent: *sent });
@@ -79,18 +76,17 @@ mod tests {
         Instant::ZERO + Duration::from_millis(milliseconds)
     }
 
-    fn sent(sequence: u64, again: bool) -> SentMessage {
-        SentMessage { sequence, offset: 0, length: 1, channel: 0, ordered: true, again }
+    fn sent(sequence: u64) -> SentMessage {
+        SentMessage { sequence, offset: 0, length: 1, channel: 0, ordered: true, again: true }
     }
 
     #[test]
     fn what_goes_again_gets_one_copy_unless_that_would_be_late() {
         let mut repeats = Repeats::default();
-        repeats.on_sent(at(0), DELAY, &sent(1, false));
-        repeats.on_sent(at(0), DELAY, &sent(2, true));
-        repeats.on_sent(at(5), DELAY, &sent(3, true));
+        repeats.on_sent_again(at(0), DELAY, &sent(2));
+        repeats.on_sent_again(at(5), DELAY, &sent(3));
         assert_eq!((repeats.poll(at(9)), repeats.poll_timeout(at(9))), (None, Some(at(10))));
-        assert_eq!(repeats.poll(at(10)), Some(sent(2, true)));
+        assert_eq!(repeats.poll(at(10)), Some(sent(2)));
         assert!(repeats.is_copying(at(10)) && !repeats.is_copying(at(11)));
         assert_eq!((repeats.poll(at(40)), repeats.poll_timeout(at(40))), (None, None));
     }
@@ -98,7 +94,7 @@ mod tests {
     #[test]
     fn copies_take_little_memory_however_much_was_lost() {
         let mut repeats = Repeats::default();
-        (0..5000).for_each(|sequence| repeats.on_sent(at(0), DELAY, &sent(sequence, true)));
+        (0..5000).for_each(|sequence| repeats.on_sent_again(at(0), DELAY, &sent(sequence)));
         let copies = std::iter::from_fn(|| repeats.poll(at(10))).count();
         repeats.shrink();
         assert_eq!((copies, repeats.waiting.capacity()), (LONGEST, 0));

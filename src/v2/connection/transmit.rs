@@ -235,7 +235,7 @@ impl Connection {
 
         let number = self.loss.sent.next_number();
         // What leaves anyway takes along what the window holds back.
-        let turn = if !self.may_send_reliable(context) {
+        let turn = if self.outbox.has_reliable(now) && !self.may_send_reliable(context) {
             Turn::Last
         } else if self.outgoing.is_some() && number.is_multiple_of(RELIABLE_SHARE) {
             Turn::BeforeUnreliable
@@ -313,10 +313,12 @@ impl Connection {
             self.sent_at = now;
             self.statistics.on_sent(now, size);
             self.pacer.on_sent(size);
-            let delay = self.repeat_delay(context);
             for frame in &sent {
-                if let SentFrame::Message(message) = frame {
-                    self.repeats.on_sent(now, delay, message);
+                if let SentFrame::Message(message) = frame
+                    && message.again
+                {
+                    let delay = self.repeat_delay(context);
+                    self.repeats.on_sent_again(now, delay, message);
                 }
             }
             if let Some(cap) = &mut self.outgoing {
