@@ -4,7 +4,7 @@
 use cute_net::client::ClientState;
 use cute_net::crypto::key_pair;
 use cute_net::drop_reason::DropReason;
-use cute_net::host::{ClientHost, ServerHost};
+use cute_net::host::{ClientHost, SendMode, ServerHost};
 use cute_net::message::Delivery;
 #[path = "host/pair.rs"]
 mod pair;
@@ -63,6 +63,32 @@ fn d18_an_update_ends_however_much_arrives() {
         pair.server.update(DT, UNIX);
     }
     assert!(pair.dropped(DropReason::UnknownConnection) > 2200);
+}
+
+/// A server hears of a reliable message in every update, and sends something in every tick after it.
+#[test]
+fn what_a_server_owes_goes_with_what_it_sends_every_tick() {
+    for mode in [SendMode::Immediate, SendMode::Batched] {
+        let mut pair = Pair::at("127.0.0.1:0");
+        let mut client = pair.client(1);
+        pair.server.set_send_mode(mode);
+        let mut tick = |speaks: bool| {
+            client.send(0, Delivery::ReliableOrdered, 0, b"event").unwrap();
+            client.update(DT, UNIX);
+            pair.server.update(DT, UNIX);
+            if speaks {
+                pair.server.send(0, 0, Delivery::Unreliable, 0, b"snapshot").unwrap();
+                pair.server.flush();
+            }
+            let before = client.counters().received();
+            client.update(0.0, UNIX);
+            client.counters().received() - before
+        };
+        (0..4).for_each(|_| _ = tick(true));
+        assert_eq!((0..60).map(|_| tick(true)).max(), Some(1), "{mode:?}");
+        // Once it falls silent, the next update sends what it owes by itself.
+        assert_eq!((tick(false), tick(false)), (0, 1), "{mode:?}");
+    }
 }
 
 #[test]

@@ -113,6 +113,8 @@ pub struct Connection {
 
     heard_at: Instant,
     sent_at: Instant,
+    /// When a packet with messages last left.
+    messages_at: Option<Instant>,
     /// When a message was last sent or received, until the room that messages took was given back.
     busy_at: Option<Instant>,
     statistics: Statistics,
@@ -178,6 +180,7 @@ impl Connection {
             due: Due { limit: setup.largest_datagram > BASE_DATAGRAM, ..Due::default() },
             heard_at: now,
             sent_at: now,
+            messages_at: None,
             busy_at: Some(now),
             statistics: Statistics::default(),
             counted: (0, 0),

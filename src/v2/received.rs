@@ -9,7 +9,8 @@ use crate::time::{Instant, Tick};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// With update intervals above this, what is owed leaves in the same update: the next is too late.
+/// With update intervals above this, what is owed leaves in the same update: the next is too late, unless
+/// it need not travel alone.
 const SLOW_TICK: Duration = Duration::from_millis(12);
 /// The longest an acknowledgement of reliable data waits on faster ticks.
 const STRICT_DELAY: Duration = Duration::from_millis(25);
@@ -93,11 +94,11 @@ impl ReceivedPackets {
         self.strict_since.is_some() || self.lazy >= LAZY_LEAST
     }
 
-    /// True if an acknowledgement must leave in this update, alone if need be.
-    pub fn is_ack_due(&self, tick: &Tick) -> bool {
-        if self.strict_since.is_some()
-            && (self.at_once || tick.stands_still() || tick.interval() > SLOW_TICK)
-        {
+    /// True if an acknowledgement must leave in this update, alone if need be. With `company`, a packet that
+    /// will probably leave before the next one, it can wait for that.
+    pub fn is_ack_due(&self, tick: &Tick, company: bool) -> bool {
+        let next_is_late = tick.interval() > SLOW_TICK && !company;
+        if self.strict_since.is_some() && (self.at_once || tick.stands_still() || next_is_late) {
             return true;
         }
         // What would be late at the next update is due at this one.
@@ -190,36 +191,44 @@ mod tests {
     #[test]
     fn reliable_data_is_acknowledged_in_the_same_update_at_60_hz() {
         let received = received([0], Urgency::Strict);
-        assert!(received.is_ack_due(&tick(16)));
+        assert!(received.is_ack_due(&tick(16), false));
         assert!(received.wants_ack());
     }
 
     #[test]
     fn reliable_data_waits_a_little_on_fast_ticks_unless_out_of_order() {
         let in_order = received([0, 1], Urgency::Strict);
-        assert!(!in_order.is_ack_due(&tick(4)));
-        assert!(in_order.is_ack_due(&tick(12)) || in_order.deadline() == Some(Instant::ZERO + ms(25)));
+        assert!(!in_order.is_ack_due(&tick(4), false));
+        assert!(
+            in_order.is_ack_due(&tick(12), false) || in_order.deadline() == Some(Instant::ZERO + ms(25))
+        );
         let gap = received([0, 2], Urgency::Strict);
-        assert!(gap.is_ack_due(&tick(4)));
+        assert!(gap.is_ack_due(&tick(4), false));
+    }
+
+    #[test]
+    fn what_is_owed_waits_for_messages_that_will_follow_unless_out_of_order() {
+        assert!(!received([0], Urgency::Strict).is_ack_due(&tick(16), true));
+        assert!(received([0, 2], Urgency::Strict).is_ack_due(&tick(16), true));
     }
 
     #[test]
     fn a_program_whose_clock_stands_still_acknowledges_at_once() {
         let mut tick = Tick::default();
         tick.advance(Instant::ZERO);
-        assert!(received([0], Urgency::Strict).is_ack_due(&tick));
-        assert!(!received([0], Urgency::None).is_ack_due(&tick));
+        assert!(received([0], Urgency::Strict).is_ack_due(&tick, false));
+        assert!(!received([0], Urgency::None).is_ack_due(&tick, false));
     }
 
     #[test]
     fn unreliable_data_earns_few_acknowledgements() {
         assert!(!received([0, 1], Urgency::Lazy).wants_ack());
-        assert!(!received([0, 1], Urgency::Lazy).is_ack_due(&tick(200)));
+        assert!(!received([0, 1], Urgency::Lazy).is_ack_due(&tick(200), false));
         let three = received([0, 1, 2], Urgency::Lazy);
         assert!(three.wants_ack());
-        assert!(!three.is_ack_due(&tick(16)));
-        assert!(three.is_ack_due(&tick(60)));
-        assert!(received(0..8, Urgency::Lazy).is_ack_due(&tick(1)));
+        assert!(!three.is_ack_due(&tick(16), false));
+        assert!(three.is_ack_due(&tick(60), false));
+        assert!(received(0..8, Urgency::Lazy).is_ack_due(&tick(1), false));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::v2::outbox::{Outbox, Turn};
 use crate::v2::packet::Side;
 use crate::v2::send_space::Filling;
 use crate::v2::sent_packets::SentFrame;
+use std::time::Duration;
 
 /// With less room than this no packet is begun: an acknowledgement and a probe would not fit.
 const MIN_ROOM: usize = 64;
@@ -19,6 +20,9 @@ const PROBE_ROOM: usize = 39;
 
 /// With less to send than this, larger datagrams would save less than a probe costs.
 const WORTH_PROBING: usize = 64 * 1024;
+
+/// With update intervals above this no acknowledgement waits for messages that may follow.
+const LONGEST_WAIT_FOR_COMPANY: Duration = Duration::from_millis(25);
 
 /// Where a cap holds back what the window would not, one packet in this many offers its room to reliable
 /// messages first: unreliable ones alone could always fill it.
@@ -174,7 +178,15 @@ impl Connection {
             || self.inbox.credit.is_grant_due()
             || self.outbox.blocked_at() > self.blocked_sent
             || self.path.due_probe(now).is_some()
-            || self.received.is_ack_due(&context.tick)
+            || self.received.is_ack_due(&context.tick, self.expects_to_send(context))
+    }
+
+    /// True if messages left in the tick that this update ended, but none in this one so far: a program that
+    /// sends something every tick will do so again, and what is owed can go with it.
+    fn expects_to_send(&self, context: &Context) -> bool {
+        let (now, interval) = (context.tick.now, context.tick.interval());
+        interval <= LONGEST_WAIT_FOR_COMPANY
+            && self.messages_at.is_some_and(|at| at < now && at + interval >= now)
     }
 
     /// True if a packet may leave for reliable messages alone.
@@ -192,7 +204,7 @@ impl Connection {
         sent: &mut Vec<SentFrame>,
     ) -> bool {
         let now = context.tick.now;
-        if (self.received.wants_ack() || self.received.is_ack_due(&context.tick))
+        if (self.received.wants_ack() || self.received.is_ack_due(&context.tick, false))
             && let Some(told) = self.received.write_ack(now, writer)
         {
             sent.push(SentFrame::Ack { smallest: *told.start(), largest: *told.end() });
@@ -244,8 +256,12 @@ impl Connection {
         };
         let again = !self.repeats.is_copying(now);
         let mut filling = Filling { writer, number, sent, again, first: true };
+        let before = filling.writer.written();
         self.outbox.fill(&mut filling, now, turn);
         let writer = filling.writer;
+        if writer.written() > before {
+            self.messages_at = Some(now);
+        }
 
         let mut eliciting = writer.written() > acks_only;
         if !eliciting && (self.due.ping || self.due.probes == PROBE_PACKETS) {
