@@ -5,6 +5,7 @@ use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message, Payload};
+use crate::prefetch::prefetch;
 use crate::ready::{InboxBudget, Ready, Source};
 use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
@@ -97,6 +98,17 @@ pub enum Scope {
     Everything,
 }
 
+/// What of a connection is needed soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// All of it: a packet comes or leaves.
+    Everything,
+    /// What arrived: the program takes messages.
+    Inbox,
+    /// What waits to leave: the program sends one.
+    Outbox,
+}
+
 /// How a connection is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
@@ -168,6 +180,23 @@ impl Connection {
         match self {
             Connection::V1(_) => None,
             Connection::V2(connection) => Some(connection),
+        }
+    }
+
+    /// Asks the processor for the connection, of which `what` is needed soon.
+    pub fn prefetch(&self, what: Needed) {
+        match self {
+            Connection::V1(_) => {}
+            Connection::V2(connection) => connection.prefetch(what),
+        }
+    }
+
+    /// Asks the processor for what the connection points to and is needed next. The connection itself should
+    /// have been [asked for](Self::prefetch) before.
+    pub fn prefetch_parts(&self, what: Needed) {
+        match self {
+            Connection::V1(connection) => prefetch(&**connection),
+            Connection::V2(connection) => connection.prefetch_parts(what),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A set of numbers kept as sorted, disjoint ranges: packet numbers received, bytes of a message
 //! acknowledged or lost. Cost follows the number of gaps, never the numbers in between.
 
+use crate::prefetch::prefetch;
 use std::ops::Range;
 
 /// Sorted half-open ranges that neither overlap nor touch.
@@ -10,6 +11,11 @@ pub struct RangeSet {
 }
 
 impl RangeSet {
+    /// Asks the processor for the highest range.
+    pub fn prefetch(&self) {
+        self.ranges.last().into_iter().for_each(prefetch);
+    }
+
     /// True if the set holds nothing.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()

@@ -16,7 +16,7 @@ pub use events::Event;
 pub use lending::DEFAULT_MEMORY;
 pub use slots::MAX_CLIENTS;
 
-use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Connection, Context, End, Needed, Scope, Setup, Transmit};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
@@ -48,8 +48,8 @@ const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
 const LONGEST_HANDSHAKE: Duration = Duration::from_secs(60);
 /// The highest type of a packet of CUTE 1.00; those of CUTE 2.00 but requests begin with 0x80 or more.
 const LAST_TYPE_OF_1_00: u8 = 7;
-/// How many clients ahead memory is asked for.
-const AHEAD: usize = 2;
+/// How many clients ahead one comes soon whose memory is asked for.
+const SOON: u32 = 3;
 /// Replies that wait for the network. Further requests get none, count as a flood, and are repeated.
 pub const MAX_REPLIES: usize = 4096;
 
@@ -290,14 +290,15 @@ impl Server {
         self.admission_1_00.handle_timeout(tick.now);
     }
 
-    /// Prepares for a datagram that [`handle_datagram`](Self::handle_datagram) will soon be given. Nothing
-    /// changes but how long that takes.
-    pub fn expect_datagram(&self, bytes: &[u8]) {
-        if bytes.first().copied().and_then(PacketType::of) == Some(PacketType::Data)
-            && let Some(slot) = packet::connection_id(bytes).and_then(|id| self.slots.find(id))
-        {
-            self.slots.prefetch(slot);
-        }
+    /// Prepares for a datagram that [`handle_datagram`](Self::handle_datagram) will soon be given, and for
+    /// the next one. Nothing changes but how long that takes.
+    pub fn expect_datagrams(&self, soon: &[u8], next: &[u8]) {
+        let slot = |bytes: &[u8]| {
+            let kind = bytes.first().copied().and_then(PacketType::of);
+            let id = packet::connection_id(bytes).filter(|_| kind == Some(PacketType::Data));
+            id.and_then(|id| self.slots.find(id))
+        };
+        self.slots.prefetch(Needed::Everything, slot(soon), slot(next));
     }
 
     /// Takes in a datagram, which is overwritten. The error says why it was dropped, and was counted.
@@ -518,9 +519,8 @@ impl Server {
                 self.timers.set(index, at);
             }
             self.active.pop_front();
-            if let Some(&soon) = self.active.get(AHEAD) {
-                self.slots.prefetch(soon);
-            }
+            let ahead = |count: u32| self.active.get(count as usize).copied();
+            self.slots.prefetch(Needed::Everything, ahead(SOON), ahead(1));
         }
         None
     }
@@ -570,6 +570,9 @@ impl Server {
         id: u32,
         bytes: impl Into<Payload<'a>>,
     ) -> Result<(), SendError> {
+        // Most programs go through their clients in the order of their places.
+        let ahead = |count| index.checked_add(count);
+        self.slots.prefetch(Needed::Outbox, ahead(SOON), ahead(1));
         let client = self.slots.get_mut(index).ok_or(SendError::NotConnected)?;
         client.connection.send(channel, delivery, id, bytes)?;
         self.activate(index);

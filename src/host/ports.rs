@@ -14,15 +14,15 @@ use std::time::Duration;
 
 /// Who takes in what is read.
 pub(super) trait Receiver {
-    /// Prepares for a datagram that comes soon.
-    fn expect(&self, _bytes: &[u8]) {}
+    /// Prepares for a datagram that comes soon, and for the next one.
+    fn expect(&self, _soon: &[u8], _next: &[u8]) {}
 
     /// Takes in a datagram; `None` for one that is too long.
     fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason>;
 }
 
-/// How many datagrams ahead a receiver is told to [`expect`](Receiver::expect).
-const AHEAD: usize = 2;
+/// How many datagrams ahead one comes soon that a receiver is told to [`expect`](Receiver::expect).
+const SOON: usize = 3;
 
 /// The sockets that are open.
 #[derive(Default)]
@@ -141,7 +141,7 @@ impl Port {
                 Received::Error => seen += 1,
                 Received::Datagrams { drained } => {
                     for number in 0.. {
-                        receiver.expect(inbound.peek(number + AHEAD));
+                        receiver.expect(inbound.peek(number + SOON), inbound.peek(number + 1));
                         let Some(datagram) = inbound.datagram(number) else { break };
                         seen += 1;
                         // It came since the last update, whatever the clocks of kernel and program say.

@@ -497,8 +497,8 @@ impl ServerHost {
 }
 
 impl Receiver for Server {
-    fn expect(&self, bytes: &[u8]) {
-        self.expect_datagram(bytes);
+    fn expect(&self, soon: &[u8], next: &[u8]) {
+        self.expect_datagrams(soon, next);
     }
 
     fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason> {

@@ -3,7 +3,7 @@
 //! a client that is gone come before the news that it is gone.
 
 use super::slots::Slots;
-use crate::connection::Connection;
+use crate::connection::{Connection, Needed};
 use crate::message::Message;
 use crate::ready::{Ready, Source};
 use crate::reason::DisconnectReason;
@@ -81,7 +81,12 @@ impl ReadySlots {
             };
             self.cursor = slot;
             match slots.get_mut(slot).and_then(|client| client.connection.pop(source)) {
-                Some(message) => return Some((slot, message)),
+                Some(message) => {
+                    let next = self.set.next_from(slot + 1);
+                    let soon = next.and_then(|next| self.set.next_from(next + 2));
+                    slots.prefetch(Needed::Inbox, soon, next);
+                    return Some((slot, message));
+                }
                 None => self.set.remove(slot),
             }
         }

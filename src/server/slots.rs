@@ -3,7 +3,7 @@
 //! that its client is gone: until then the place's number means that client, whatever the program does.
 
 use super::Client;
-use crate::prefetch::prefetch;
+use crate::connection::Needed;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -95,10 +95,14 @@ impl Slots {
         self.slots.get_mut(slot as usize)?.client.as_deref_mut()
     }
 
-    /// Asks the processor for the client in a slot, which is needed soon.
-    pub fn prefetch(&self, slot: u32) {
-        if let Some(client) = self.get(slot) {
-            prefetch(client);
+    /// Asks the processor for the client that is needed `soon`, and for what the one points to that is needed
+    /// `next`, whose turn came to be asked for before.
+    pub fn prefetch(&self, what: Needed, soon: Option<u32>, next: Option<u32>) {
+        if let Some(client) = soon.and_then(|slot| self.get(slot)) {
+            client.connection.prefetch(what);
+        }
+        if let Some(client) = next.and_then(|slot| self.get(slot)) {
+            client.connection.prefetch_parts(what);
         }
     }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// Datagrams one call reads or writes.
 pub const BATCH: usize = 32;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
-pub const RECEIVE_SIZE: usize = 2048;
+pub const RECEIVE_SIZE: usize = 1600;
 /// Room for a datagram to be sent. Where the system can't be told not to cut datagrams, larger ones would
 /// arrive in pieces, and tell nothing of the path.
 pub const SEND_SIZE: usize = if imp::NEVER_CUTS { LARGEST_DATAGRAM } else { BASE_DATAGRAM };

@@ -17,10 +17,11 @@ use super::path::{PathState, ProbeBytes};
 use super::received::ReceivedPackets;
 use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
-pub use crate::connection::{Arrival, Context, End, Scope, Setup, Transmit};
+pub use crate::connection::{Arrival, Context, End, Needed, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
+use crate::prefetch::prefetch;
 use crate::rate_limit::{self, OutgoingCap};
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
@@ -208,6 +209,29 @@ impl Connection {
         self.skip_at = context.generator.below(2 * SKIP_ONE_IN);
         self.due.accept = true;
         self.heard_at = context.tick.now;
+    }
+
+    /// Asks the processor for the connection, of which `what` is needed soon.
+    pub fn prefetch(&self, what: Needed) {
+        match what {
+            Needed::Everything => prefetch(self),
+            Needed::Inbox => prefetch(&self.inbox),
+            Needed::Outbox => prefetch(&self.outbox),
+        }
+    }
+
+    /// Asks the processor for what the connection points to and is needed next.
+    pub fn prefetch_parts(&self, what: Needed) {
+        if what != Needed::Outbox {
+            self.inbox.prefetch();
+        }
+        if what != Needed::Inbox {
+            self.outbox.prefetch();
+        }
+        if what == Needed::Everything {
+            self.received.prefetch();
+            self.loss.sent.prefetch();
+        }
     }
 
     /// What the server told the client, once it did.

@@ -7,6 +7,7 @@ use super::receive_credit::ReceiveCredit;
 use super::receive_space::{ReceiveSpace, Violation};
 use super::unreliable_assemblies::UnreliableAssemblies;
 use crate::message::{Delivery, Message, MessageInfo};
+use crate::prefetch::prefetch;
 pub use crate::ready::{InboxBudget, Ready, Source};
 use crate::time::Instant;
 use std::collections::VecDeque;
@@ -67,6 +68,13 @@ impl Inbox {
             unreliable_budget: budget.unreliable,
             unreliable_ready: 0,
         }
+    }
+
+    /// Asks the processor for what is needed soon: by messages of channel 0, which all programs use.
+    pub fn prefetch(&self) {
+        self.channels.iter().take(1).flatten().for_each(|channel| prefetch(&**channel));
+        let Ready { reliable, unreliable } = &self.packets;
+        unreliable.front().or(reliable.front()).into_iter().for_each(prefetch);
     }
 
     /// Takes in a message frame that came at `place`.

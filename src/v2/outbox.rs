@@ -6,6 +6,7 @@ use super::send_space::{Fill, Filling, SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST, Payload};
+use crate::prefetch::prefetch;
 use crate::sending::{CHANNEL_BUDGET, CHANNELS, QUEUE_BUDGET, RELIABLE_BUDGET};
 pub use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping};
 use crate::time::Instant;
@@ -118,6 +119,11 @@ impl Outbox {
     /// Sets how many bytes of messages a second may begin on channels 1 to 8 from `now` on.
     pub fn set_message_rate(&mut self, now: Instant, rate: Option<u32>) {
         self.rate.set(now, rate);
+    }
+
+    /// Asks the processor for what is needed soon: by messages of channel 0, which all programs use.
+    pub fn prefetch(&self) {
+        self.channels.iter().take(1).flatten().for_each(|channel| prefetch(&**channel));
     }
 
     /// Queues a message on a wire channel, 0 to 8; only channels above 0 carry empty ones, and `id`.

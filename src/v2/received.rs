@@ -54,6 +54,11 @@ pub struct ReceivedPackets {
 }
 
 impl ReceivedPackets {
+    /// Asks the processor for what is needed soon.
+    pub fn prefetch(&self) {
+        self.ranges.prefetch();
+    }
+
     /// Notes a packet that opened and was parsed to its end. `next_number` is the number of our own
     /// next packet.
     pub fn insert(&mut self, number: u64, arrived: Instant, urgency: Urgency, next_number: u64) {

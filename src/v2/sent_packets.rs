@@ -2,6 +2,7 @@
 //! packet number is looked up in constant time; packets are never sent again, their frames are.
 
 use super::delivery_rate::Departure;
+use crate::prefetch::prefetch;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -111,6 +112,12 @@ pub struct SentPackets {
 }
 
 impl SentPackets {
+    /// Asks the processor for the oldest record and the newest, which are needed soon.
+    pub fn prefetch(&self) {
+        self.packets.front().into_iter().chain(self.packets.back()).for_each(prefetch);
+        self.frames.back().into_iter().for_each(prefetch);
+    }
+
     /// The number the next packet will have.
     pub fn next_number(&self) -> u64 {
         self.first + self.packets.len() as u64
