@@ -59,6 +59,8 @@ struct Series {
     enet: Vec<f64>,
     batched: Vec<f64>,
     immediate: Vec<f64>,
+    /// On the program's thread, while another one makes the system calls of sending.
+    threaded: Vec<f64>,
 }
 
 /// One figure against what it must reach.
@@ -79,6 +81,7 @@ fn main() {
     };
     let batched = ours("load-batched", "-DBATCHED");
     let immediate = ours("load-immediate", "-DIMMEDIATE");
+    let threaded = ours("load-threaded", "-DTHREADED");
     let bogus = build("bogus_token.c", "load-bogus", &[], true).expect("the flood compiles");
     let bare = build("raw_tick.c", "load-bare", &[], false).expect("the bare load compiles");
     let enet = build("enet_tick.c", "load-enet", &["-lenet"], false);
@@ -93,6 +96,7 @@ fn main() {
     let mut measured = [Series::default(), Series::default()];
     let mut many = Series::default();
     let (mut connect, mut enet_connect, mut idle, mut forged) = (vec![], vec![], vec![], vec![]);
+    let mut send_thread = vec![];
     for _ in 0..rounds {
         for ((_, [up, down], _), series) in loads.iter().zip(&mut measured) {
             series.bare.push(figure(&run(&bare, &[31, 600, *up, *down, 1]), MESSAGE));
@@ -105,8 +109,15 @@ fn main() {
             series.batched.push(figure(&text, MESSAGE));
             connect.push(figure(&text, " us cpu each"));
             series.immediate.push(figure(&run(&immediate, &[31, 600, *up, *down, 30]), MESSAGE));
+            let text = run(&threaded, &[31, 600, *up, *down, 30]);
+            series.threaded.push(figure(&text, MESSAGE));
+            send_thread.push(figure(&text[text.find("other threads").unwrap()..], " us/message"));
         }
         many.bare.push(figure(&run(&bare, &[1000, 200, 32, 200, 1]), MESSAGE));
+        if let Some(enet) = &enet {
+            many.enet.push(figure(&run(enet, &[1000, 200, 32, 200, 30]), MESSAGE));
+        }
+        many.threaded.push(figure(&run(&threaded, &[1000, 200, 32, 200, 30]), MESSAGE));
         let text = run(&batched, &[1000, 200, 32, 200, 30]);
         many.batched.push(figure(&text, MESSAGE));
         idle.push(figure(&text[text.find("idle").unwrap()..], " us/tick") / 1000.0);
@@ -114,7 +125,10 @@ fn main() {
     }
 
     println!("Server's processor time for a message, in microseconds, medians of {rounds} rounds\n");
-    println!("{:<40} | {:>5} | {:>5} | {:>7} | {:>9}", "", "bare", "ENet", "batched", "immediate");
+    println!(
+        "{:<40} | {:>5} | {:>5} | {:>7} | {:>9} | {:>8}",
+        "", "bare", "ENet", "batched", "immediate", "threaded"
+    );
     let show = |values: &Vec<f64>| match values.is_empty() {
         true => "-".to_owned(),
         false => format!("{:.2}", median(values.clone())),
@@ -122,11 +136,13 @@ fn main() {
     let mut bars = Vec::new();
     let rows = loads.iter().map(|(name, ..)| *name).zip(&measured);
     for (name, series) in rows.chain([("1,000 clients, 32 B up and 200 B down", &many)]) {
-        let Series { bare, enet, batched, immediate } = series;
-        let [bare, enet, batched, immediate] = [bare, enet, batched, immediate].map(show);
-        println!("{name:<40} | {bare:>5} | {enet:>5} | {batched:>7} | {immediate:>9}");
-        bars.push((name, [bare, enet, batched, immediate]));
+        let Series { bare, enet, batched, immediate, threaded } = series;
+        let cells = [bare, enet, batched, immediate, threaded].map(show);
+        let [bare, enet, batched, immediate, threaded] = &cells;
+        println!("{name:<40} | {bare:>5} | {enet:>5} | {batched:>7} | {immediate:>9} | {threaded:>8}");
+        bars.push((name, cells));
     }
+    println!("threaded: on the program's thread; the sending thread needs {} more", show(&send_thread));
 
     let mut lines = Vec::new();
     for ((name, _, [limit_batched, limit_immediate]), series) in loads.iter().zip(&measured) {
@@ -153,6 +169,10 @@ fn main() {
         1.10,
         "times",
     );
+    if enet.is_some() {
+        let enet = growth(&many.enet, &measured[0].enet);
+        line("the same: of ENet's, whose clients have memory too", ratio(&own, &enet), 1.10, "times");
+    }
     line("an idle update, per connected client", median(idle), 0.1, "us");
     line("one complete connect", median(connect), 20.0, "us");
     line("one bogus token datagram", median(forged), 2.5, "us");
@@ -171,17 +191,18 @@ fn main() {
 }
 
 /// A group of bars for each load, a bar for each program.
-fn svg(groups: &[(&str, [String; 4])]) -> Result<String, std::fmt::Error> {
-    const PROGRAMS: [(&str, &str); 4] = [
+fn svg(groups: &[(&str, [String; 5])]) -> Result<String, std::fmt::Error> {
+    const PROGRAMS: [(&str, &str); 5] = [
         ("bare sockets", "#9a9a9a"),
         ("ENet, unencrypted", "#b8550f"),
         ("cute_net, batched", "#1b6ca8"),
         ("cute_net, sends inside the call", "#2e8b57"),
+        ("cute_net, threaded: program's thread", "#7b5aa6"),
     ];
-    const WIDTH: f64 = 280.0;
+    const WIDTH: f64 = 330.0;
     const HEIGHT: f64 = 220.0;
     const BAR: f64 = 46.0;
-    let values: Vec<[f64; 4]> = groups
+    let values: Vec<[f64; 5]> = groups
         .iter()
         .map(|(_, cells)| cells.each_ref().map(|cell| cell.parse().unwrap_or(0.0)))
         .collect();
@@ -193,7 +214,7 @@ fn svg(groups: &[(&str, [String; 4])]) -> Result<String, std::fmt::Error> {
         WIDTH * groups.len() as f64 + 40.0
     );
     for (place, (name, colour)) in PROGRAMS.iter().enumerate() {
-        let x = 20 + 200 * place;
+        let x = 20 + 210 * place;
         writeln!(out, "<rect x='{x}' y='36' width='12' height='12' fill='{colour}'/>")?;
         writeln!(out, "<text x='{}' y='46'>{name}</text>", x + 18)?;
     }

@@ -31,7 +31,7 @@ static void d54_forked_processes_make_different_keys(void)
     CHECK(memcmp(&keys[1], &keys[2], sizeof(keys[0])) != 0);
 }
 
-static void a_copy_forgets_its_parents_connections_without_a_word(void)
+static void a_copy_forgets_its_parents_connections_without_a_word(cnx_send_mode_t mode)
 {
     session_t session;
     cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
@@ -39,6 +39,7 @@ static void a_copy_forgets_its_parents_connections_without_a_word(void)
     int status = -1, i;
     session_start(&session);
     session_connect(&session, client, 1);
+    cnx_server_set_send_mode(session.server, mode);
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
@@ -137,7 +138,8 @@ int main(void)
     for (kind = 0; kind < 2; ++kind) {
         original_keys = kind == 1;
         d53_the_same_player_comes_back_from_a_new_process();
-        a_copy_forgets_its_parents_connections_without_a_word();
+        a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_IMMEDIATE);
+    a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_THREADED);
     }
     original_keys = false;
     d54_forked_processes_make_different_keys();

@@ -20,7 +20,8 @@
 typedef enum cnx_send_mode_t
 {
     CNX_SEND_IMMEDIATE = 0, /* an unreliable packet inside the call, a reliable one at the next update */
-    CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
+    CNX_SEND_BATCHED   = 1, /* at the next flush, update, disconnect or stop, whichever is first */
+    CNX_SEND_THREADED  = 2  /* the same, and a thread of the library makes a server's system calls */
 } cnx_send_mode_t;
 
 /// How a message of `cnx_client_send_with` and `cnx_server_send_with` is delivered.
@@ -267,10 +268,17 @@ int cnx_server_bound_endpoints(cn_server_t *server,
 /// `CN_ADDRESS_TYPE_NONE`.
 cn_result_t cnx_client_bound_endpoint(cn_client_t *client, cn_endpoint_t *endpoint_out);
 
-/// Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, or `CNX_SEND_BATCHED`.
+/// Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, `CNX_SEND_BATCHED` or
+/// `CNX_SEND_THREADED`. A number that is none of them counts as `CNX_SEND_IMMEDIATE`.
 ///
 /// Batched is the better mode for a game that sends a number of messages each tick: send them all, then
 /// call `cnx_server_flush` at the end of the tick. They share datagrams, and one system call carries many.
+///
+/// Threaded is batched with a thread of the library, one for each address the server listens at, that makes these
+/// system calls. The calls of the program then take about half the time, those of update and flush together. The
+/// server is still used by one thread at a time. The thread handles no signals, calls nothing of the program's,
+/// and ends with `cn_server_stop`, which waits until what was to leave has left, or with another mode. Where the
+/// system gives no thread, it is as batched, and the log says so.
 void cnx_server_set_send_mode(cn_server_t *server,
                               cnx_send_mode_t mode);
 

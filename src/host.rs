@@ -24,6 +24,8 @@ pub enum SendMode {
     Immediate,
     /// At the next flush or update: messages share datagrams, and one system call carries many.
     Batched,
+    /// The same, and a thread of the library makes the system calls of a server; on a client as `Batched`.
+    Threaded,
 }
 
 /// An update reads for a quarter of the time since the last, but at least for this long.

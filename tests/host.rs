@@ -91,11 +91,63 @@ fn what_a_server_owes_goes_with_what_it_sends_every_tick() {
     }
 }
 
+/// Updates both ends until the client has `count` messages, and returns them.
+fn messages_of(pair: &mut Pair, client: &mut ClientHost, count: usize) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    for _ in 0..2000 {
+        pair.server.update(DT, UNIX);
+        client.update(DT, UNIX);
+        messages.extend(std::iter::from_fn(|| client.pop_message()).map(|it| it.payload().to_vec()));
+        if messages.len() >= count {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    messages
+}
+
+#[test]
+fn a_thread_sends_everything_in_order_and_ends_with_the_server() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let mut client = pair.client(1);
+    pair.server.set_send_mode(SendMode::Threaded);
+    let sent: Vec<Vec<u8>> = (0..2000u32).map(|number| number.to_le_bytes().to_vec()).collect();
+    for (number, message) in sent.iter().enumerate() {
+        pair.server.send(0, 0, Delivery::ReliableOrdered, 0, message).unwrap();
+        // There and back while much is on its way.
+        match number {
+            700 => pair.server.set_send_mode(SendMode::Immediate),
+            1400 => pair.server.set_send_mode(SendMode::Threaded),
+            _ => {}
+        }
+    }
+    assert_eq!(messages_of(&mut pair, &mut client, sent.len()), sent);
+
+    let big = vec![7; 3_000_000];
+    pair.server.send(0, 0, Delivery::ReliableOrdered, 0, &big).unwrap();
+    assert_eq!(messages_of(&mut pair, &mut client, 1), [big]);
+
+    // The stop waits for the thread: the news of it has left, and the port is free.
+    let at = pair.server.bound_addresses().next().unwrap();
+    pair.server.stop();
+    client.update(DT, UNIX);
+    assert_eq!(client.state(), ClientState::Disconnected);
+    pair.server.start(&[at]).unwrap();
+    let token = pair.token(2, &[at]);
+    client.connect(&token).unwrap();
+    for _ in 0..2000 {
+        client.update(DT, UNIX);
+        pair.server.update(DT, UNIX);
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    assert_eq!(client.state(), ClientState::Connected);
+}
+
 #[test]
 fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
     let mut pair = Pair::at("127.0.0.1:0");
-    // A port that nobody listens on: the system answers with ICMP "port unreachable".
-    let closed = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that nobody listens on, nor any other test: the system answers with ICMP "port unreachable".
+    let closed = UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
     let open = pair.server.bound_addresses().next().unwrap();
     let token = pair.token(1, &[closed, open]);
     let mut client = ClientHost::new(0, APPLICATION);

@@ -6,7 +6,7 @@ use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
 use crate::endpoint::{Path, Printed};
 use crate::log::{self, Level};
-use crate::socket::{BATCH, Inbound, Outbound, Received, SEND_SIZE, Socket, SocketOptions};
+use crate::socket::{BATCH, Inbound, Outbound, Received, SEND_SIZE, SendThread, Socket, SocketOptions};
 use crate::time::Instant;
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +39,23 @@ impl Ports {
         Ok(())
     }
 
-    /// Closes all sockets.
+    /// Lets a thread for each socket send, or none. Where no thread can be had, it is as if none were wanted.
+    pub(super) fn set_threaded(&mut self, threaded: bool) {
+        for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            port.set_threaded(threaded);
+        }
+    }
+
+    /// Forgets the threads, in a copy of the process that made them.
+    pub(super) fn forget_threads(&mut self) {
+        for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            if let Some(thread) = port.thread.take() {
+                thread.forget();
+            }
+        }
+    }
+
+    /// Closes all sockets. What a thread was given leaves before, as far as the system takes it.
     pub(super) fn close(&mut self) {
         *self = Ports::default();
     }
@@ -117,11 +133,24 @@ impl Ports {
 struct Port {
     socket: Socket,
     outbound: Option<Box<Outbound>>,
+    thread: Option<SendThread>,
 }
 
 impl Port {
     fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<Port> {
-        Ok(Port { socket: Socket::bind(address, options)?, outbound: None })
+        Ok(Port { socket: Socket::bind(address, options)?, outbound: None, thread: None })
+    }
+
+    fn set_threaded(&mut self, threaded: bool) {
+        if !threaded {
+            self.thread = None;
+        } else if self.thread.is_none() {
+            let thread = SendThread::start(&self.socket);
+            if let Err(error) = &thread {
+                log::log(Level::Warning, format_args!("no thread to send by: {error}"));
+            }
+            self.thread = thread.ok();
+        }
     }
 
     /// Reads within `budget` and hands each datagram to `receiver`; true if more may wait.
@@ -171,7 +200,7 @@ impl Port {
     /// Writes what `poll` makes until it makes nothing, or the system takes no more.
     fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
         while self.has_room() {
-            let outbound = self.outbound.get_or_insert_with(Outbound::take);
+            let outbound = self.outbound();
             let Some(transmit) = outbound.room().and_then(|room| poll(room)) else { break };
             outbound.commit(transmit.path, transmit.size);
         }
@@ -192,17 +221,28 @@ impl Port {
 
     /// Queues a copy of a datagram, if there is [room](Self::has_room).
     fn push(&mut self, path: Path, bytes: &[u8]) {
-        let outbound = self.outbound.get_or_insert_with(Outbound::take);
+        let outbound = self.outbound();
         if let Some(room) = outbound.room().and_then(|room| room.get_mut(..bytes.len())) {
             room.copy_from_slice(bytes);
             outbound.commit(path, bytes.len());
         }
     }
 
+    /// The batch that is being filled.
+    fn outbound(&mut self) -> &mut Outbound {
+        let thread = self.thread.as_ref();
+        let empty = || thread.and_then(SendThread::take_spare).unwrap_or_else(Outbound::take);
+        self.outbound.get_or_insert_with(empty)
+    }
+
     fn flush(&mut self) {
-        if let Some(mut outbound) = self.outbound.take() {
-            self.socket.send(&mut outbound);
-            self.outbound = outbound.give_back();
-        }
+        let Some(mut outbound) = self.outbound.take() else { return };
+        self.outbound = match &self.thread {
+            Some(thread) if !outbound.is_empty() => thread.send(outbound).err(),
+            _ => {
+                self.socket.send(&mut outbound);
+                outbound.give_back()
+            }
+        };
     }
 }

@@ -175,6 +175,7 @@ impl ServerHost {
         }
         self.engine = Some(engine);
         self.ports = ports;
+        self.ports.set_threaded(self.mode == SendMode::Threaded);
         self.fork = ForkGuard::new();
         Ok(())
     }
@@ -385,7 +386,9 @@ impl ServerHost {
 
     /// Sets when messages leave.
     pub fn set_send_mode(&mut self, mode: SendMode) {
+        self.restart_if_forked();
         self.mode = mode;
+        self.ports.set_threaded(mode == SendMode::Threaded);
     }
 
     /// Makes everything sent from now on go over a bad network.
@@ -485,6 +488,8 @@ impl ServerHost {
         }
         self.fork = ForkGuard::new();
         self.simulator = None;
+        self.ports.forget_threads();
+        self.ports.set_threaded(self.mode == SendMode::Threaded);
         match (&mut self.engine, random::bytes()) {
             (Some(engine), Ok(seed)) => engine.restart(seed),
             // Without random bytes there is nothing it could do safely.

@@ -71,6 +71,10 @@ impl Socket {
         Ok(Socket { raw, is_v6, has_control, expected: LEAST_BATCH, segments })
     }
 
+    pub(super) fn try_clone(&self) -> io::Result<Socket> {
+        Ok(Socket { raw: self.raw.try_clone()?, ..*self })
+    }
+
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {
         let batch = self.expected;
         let mut names = [const { MaybeUninit::<Name>::uninit() }; BATCH];
@@ -282,6 +286,22 @@ impl Run {
         let mut waiting = outbound.waiting().map(|(info, _)| *info).peekable();
         Run::take(&mut waiting, true).map_or(0, |run| run.count)
     }
+}
+
+pub(super) fn without_signals<R>(work: impl FnOnce() -> R) -> R {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigfillset` fills the set that `pthread_sigmask` reads; that fills the set of before.
+    let masked = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let result = work();
+    if masked {
+        // SAFETY: the set of before was filled.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    result
 }
 
 fn empty_header() -> libc::mmsghdr {

@@ -3,6 +3,7 @@
 //! another: what can't be sent is skipped and counted, what can't be read is passed over.
 
 pub mod fork;
+mod send_thread;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
@@ -13,6 +14,8 @@ mod portable;
 use linux as imp;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use portable as imp;
+
+pub use send_thread::SendThread;
 
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::endpoint::{Path, Printed};
@@ -69,6 +72,11 @@ impl Socket {
         self.local
     }
 
+    /// The same socket once more, for another thread.
+    fn try_clone(&self) -> io::Result<Socket> {
+        Ok(Socket { imp: self.imp.try_clone()?, local: self.local })
+    }
+
     /// Reads the datagrams that wait, up to [`BATCH`].
     pub fn receive(&mut self, inbound: &mut Inbound) -> Received {
         inbound.count = 0;
@@ -103,6 +111,12 @@ fn report_buffers(socket: &RawSocket, local: SocketAddr, options: SocketOptions)
             Printed(local)
         ),
     );
+}
+
+/// Does something on a thread whose signals are held back: a thread begun by it never runs a signal handler of
+/// the program's.
+fn without_signals<R>(work: impl FnOnce() -> R) -> R {
+    imp::without_signals(work)
 }
 
 /// What reading a socket gave.
@@ -336,7 +350,9 @@ mod tests {
                     let local = raw.local_addr().unwrap().as_socket().unwrap();
                     ($imp::Socket::new(raw, local.ip().is_unspecified()).unwrap(), local)
                 };
-                let ((mut one, from), (mut other, to)) = (bind(), bind());
+                let ((one, from), (mut other, to)) = (bind(), bind());
+                // As the thread that sends has it.
+                let mut one = one.try_clone().unwrap();
                 let mut inbound = Inbound::default();
                 assert_eq!(other.receive(&mut inbound), Received::Empty);
 

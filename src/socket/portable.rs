@@ -12,6 +12,12 @@ use std::time::Duration;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) const NEVER_CUTS: bool = false;
 
+/// Signals are nothing that systems have in common.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn without_signals<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 pub(super) struct Socket {
     socket: UdpSocket,
     is_v6: bool,
@@ -22,6 +28,10 @@ impl Socket {
         let socket = UdpSocket::from(raw);
         let is_v6 = socket.local_addr()?.is_ipv6();
         Ok(Socket { socket, is_v6 })
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Socket> {
+        Ok(Socket { socket: self.socket.try_clone()?, is_v6: self.is_v6 })
     }
 
     pub(super) fn receive(&mut self, inbound: &mut Inbound) -> Received {

@@ -5,7 +5,8 @@
 typedef enum cnx_send_mode_t
 {
     CNX_SEND_IMMEDIATE = 0, /* an unreliable packet inside the call, a reliable one at the next update */
-    CNX_SEND_BATCHED   = 1  /* at the next flush, update, disconnect or stop, whichever is first */
+    CNX_SEND_BATCHED   = 1, /* at the next flush, update, disconnect or stop, whichever is first */
+    CNX_SEND_THREADED  = 2  /* the same, and a thread of the library makes a server's system calls */
 } cnx_send_mode_t;
 
 /// How a message of `cnx_client_send_with` and `cnx_server_send_with` is delivered.
