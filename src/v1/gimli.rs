@@ -92,12 +92,12 @@ impl State {
         // Rounds count down from 24. Those divisible by four end in the small swap and a constant, those two
         // rounds later in the big swap.
         for round in [24, 20, 16, 12, 8, 4] {
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
             (a.x, b.x, c.x, d.x) = (b.x ^ 0x9E37_7900 ^ round, a.x, d.x, c.x);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
             (a.x, b.x, c.x, d.x) = (c.x, d.x, a.x, b.x);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
         }
         self.rate = [a.x, b.x, c.x, d.x];
         self.middle = [a.y, b.y, c.y, d.y];
