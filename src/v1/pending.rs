@@ -44,8 +44,6 @@ pub struct Handshake {
     /// The packets of its keys; a [connection](super::connection::Connection) goes on with it.
     pub seal: PacketSeal,
     until: Instant,
-    /// Which handshake of the server this is.
-    number: u64,
     /// Makes the challenges of this handshake those of no other.
     salt: [u8; 32],
     /// True while it is in the list of those to be challenged.
@@ -55,14 +53,14 @@ pub struct Handshake {
 /// The handshakes of a server, by address.
 pub struct PendingTable {
     handshakes: KeyedMap<SocketAddr, Handshake>,
+    /// Where each token is shown from, in the order in which it came.
+    by_token: KeyedMap<TokenId, Vec<SocketAddr>>,
     /// When the first of them may have taken too long.
     sweep_at: Instant,
     due: VecDeque<SocketAddr>,
     capacity: usize,
     /// Numbers the challenges.
     nonce: u64,
-    /// Numbers the handshakes.
-    begun: u64,
 }
 
 impl PendingTable {
@@ -70,17 +68,18 @@ impl PendingTable {
     pub fn new(max_clients: usize, generator: &mut Generator) -> PendingTable {
         PendingTable {
             handshakes: KeyedMap::with_hasher(KeyedHash::new(generator)),
+            by_token: KeyedMap::with_hasher(KeyedHash::new(generator)),
             sweep_at: Instant::ZERO,
             due: VecDeque::new(),
             capacity: PER_CLIENT * max_clients + SPARE,
             nonce: 0,
-            begun: 0,
         }
     }
 
     /// Forgets all handshakes.
     pub fn restart(&mut self, generator: &mut Generator) {
         self.handshakes = KeyedMap::with_hasher(KeyedHash::new(generator));
+        self.by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
         self.due.clear();
     }
 
@@ -125,12 +124,9 @@ impl PendingTable {
         secret: TokenSecret,
         generator: &mut Generator,
     ) -> Result<(), DropReason> {
-        let same = self.handshakes.values().filter(|handshake| handshake.token == token);
-        let newest = same.clone().max_by_key(|handshake| handshake.number).map(|last| last.path.remote);
-        if same.count() >= MOST_OF_ONE_TOKEN
-            && let Some(newest) = newest
-        {
-            self.handshakes.remove(&newest);
+        let shown = self.by_token.get(&token).filter(|shown| shown.len() >= MOST_OF_ONE_TOKEN);
+        if let Some(&newest) = shown.and_then(|shown| shown.last()) {
+            self.take(newest);
         }
         if self.is_full() {
             return Err(DropReason::Full);
@@ -141,21 +137,10 @@ impl PendingTable {
         let until = now + timeout.min(LONGEST);
         let seal = PacketSeal::new(Side::Server, &secret.keys);
         let salt = generator.bytes();
-        let number = self.begun;
-        self.begun += 1;
-        let handshake = Handshake {
-            path,
-            token,
-            expiration,
-            secret,
-            timeout,
-            seal,
-            until,
-            number,
-            salt,
-            is_due: true,
-        };
+        let handshake =
+            Handshake { path, token, expiration, secret, timeout, seal, until, salt, is_due: true };
         self.handshakes.insert(path.remote, handshake);
+        self.by_token.entry(token).or_default().push(path.remote);
         self.sweep_at = self.sweep_at.min(until);
         self.due.push_back(path.remote);
         Ok(())
@@ -182,9 +167,16 @@ impl PendingTable {
         Ok(handshake)
     }
 
-    /// Ends a handshake that was fulfilled.
+    /// Ends a handshake.
     pub fn take(&mut self, remote: SocketAddr) -> Option<Handshake> {
-        self.handshakes.remove(&remote)
+        let handshake = self.handshakes.remove(&remote)?;
+        if let Some(shown) = self.by_token.get_mut(&handshake.token) {
+            shown.retain(|&from| from != remote);
+            if shown.is_empty() {
+                self.by_token.remove(&handshake.token);
+            }
+        }
+        Some(handshake)
     }
 
     /// Gives up what took too long.
@@ -192,8 +184,11 @@ impl PendingTable {
         if self.handshakes.is_empty() || self.sweep_at > now {
             return;
         }
-        self.handshakes.retain(|_, handshake| handshake.until > now);
         // However their times differ, looking at all of them is paid for.
+        let over = self.handshakes.values().filter(|handshake| handshake.until <= now);
+        for remote in over.map(|handshake| handshake.path.remote).collect::<Vec<_>>() {
+            self.take(remote);
+        }
         let next = self.handshakes.values().map(|handshake| handshake.until).min();
         self.sweep_at = next.unwrap_or(now).max(now + SWEEP_INTERVAL);
     }
@@ -342,7 +337,8 @@ mod tests {
         for port in 0..10 {
             f.begin(at(0), port, 1, FOREVER).unwrap();
         }
-        assert_eq!(f.table.len(), MOST_OF_ONE_TOKEN);
+        let kept = (0..10).filter(|&port| f.table.get(path(port).remote).is_some());
+        assert_eq!(kept.collect::<Vec<_>>(), [0, 1, 2, 9]);
         for token in 2..=67 {
             f.begin(at(1), 100 + u16::from(token), token, FOREVER).unwrap();
         }
@@ -356,7 +352,7 @@ mod tests {
         f.begin(at(10), 1, 1, (500, Duration::from_millis(500))).unwrap();
         f.table.handle_timeout(at(11));
         assert_eq!(f.table.poll_timeout(), None);
-        assert!(f.table.is_empty());
+        assert!(f.table.is_empty() && f.table.by_token.is_empty());
         assert_eq!(f.challenge(), None);
     }
 }
