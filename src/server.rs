@@ -615,6 +615,7 @@ impl Server {
             self.depart(index, DisconnectReason::SERVER_STOPPED, b"", true, true);
         }
         self.replies.clear();
+        self.admission_1_00.restart(&mut self.context.generator);
         self.events.begin_update();
         self.running = false;
     }

@@ -85,7 +85,8 @@ impl Admission {
         }
     }
 
-    /// Forgets all handshakes: this is another process now.
+    /// Forgets all handshakes, and what was to be sent for them: the server stops, or this is another process
+    /// now.
     pub fn restart(&mut self, generator: &mut Generator) {
         self.pending.restart(generator);
         self.hash = KeyedHash::new(generator);
