@@ -71,7 +71,7 @@ impl Transport {
             return Err(SendError::Empty);
         }
         if bytes.len() > MAX_MESSAGE_SIZE {
-            return Err(SendError::TooLarge(bytes.len()));
+            return Err(SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE });
         }
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable.cost() + self.unreliable.cost() + cost > QUEUE_BUDGET;
@@ -438,7 +438,8 @@ mod tests {
     fn d46_messages_are_no_larger_than_can_be_delivered() {
         let mut transport = transport();
         let largest = vec![0; MAX_MESSAGE_SIZE + 1];
-        assert_eq!(transport.send(true, &largest), Err(SendError::TooLarge(20_971_501)));
+        let refused = Err(SendError::TooLarge { bytes: 20_971_501, most: 20_971_500 });
+        assert_eq!(transport.send(true, &largest), refused);
         assert_eq!(transport.send(true, &largest[1..]), Ok(()));
         assert_eq!(transport.send(true, &largest[1..]), Err(SendError::QueueFull));
         assert_eq!(transport.send(false, b""), Err(SendError::Empty));

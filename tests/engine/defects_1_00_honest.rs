@@ -229,7 +229,8 @@ fn d46_what_could_not_be_delivered_is_refused_when_it_is_sent() {
     let mut world = connected_over(1, latency(1));
     let bytes = vec![7; MAX_MESSAGE_SIZE + 1];
     let refused = world.clients[0].client.send(0, ReliableOrdered, 0, &bytes);
-    assert_eq!(refused, Err(SendError::TooLarge(MAX_MESSAGE_SIZE + 1)));
+    let most = MAX_MESSAGE_SIZE;
+    assert_eq!(refused, Err(SendError::TooLarge { bytes: most + 1, most }));
     world.client_sends(0, ReliableOrdered, b"after it");
     world.run(secs(1));
     assert_eq!(world.servers[0].received.len(), 1);
