@@ -161,7 +161,7 @@ impl Admission {
                 return self.pending.repeat(path.remote, &token.id);
             }
             Some(handshake) if expiration < handshake.expiration => return Err(DropReason::Unexpected),
-            begun => begun.map(|handshake| handshake.secret.client_id),
+            begun => begun.map(|handshake| handshake.client_id),
         };
         let print = self.hash.hash_one(packet);
         if self.bad.contains(&print) {

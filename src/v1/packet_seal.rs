@@ -8,11 +8,12 @@ use crate::drop_reason::DropReason;
 use crate::replay::ReplayWindow;
 use crate::token::TokenKeys;
 
-/// The keys of one end, and where it stands in the sequences of both directions.
+/// The keys of one end, and where it stands in the sequences of both directions. The keys have a place of their
+/// own: a handshake that becomes a connection is moved, and what something is moved out of is not wiped.
 pub struct PacketSeal {
     side: Side,
-    sending: Secretbox,
-    receiving: Secretbox,
+    sending: Box<Secretbox>,
+    receiving: Box<Secretbox>,
     next: u64,
     replay: ReplayWindow,
 }
@@ -20,8 +21,8 @@ pub struct PacketSeal {
 impl PacketSeal {
     /// Starts with the first packet of both directions.
     pub fn new(side: Side, keys: &TokenKeys) -> PacketSeal {
-        let up = Secretbox::new(&keys.client_to_server);
-        let down = Secretbox::new(&keys.server_to_client);
+        let up = Box::new(Secretbox::new(&keys.client_to_server));
+        let down = Box::new(Secretbox::new(&keys.server_to_client));
         let (sending, receiving) = match side {
             Side::Client => (up, down),
             Side::Server => (down, up),

@@ -13,6 +13,7 @@ use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
 use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::time::Instant;
+use crate::token::USER_DATA_SIZE;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,8 +38,10 @@ pub struct Handshake {
     pub token: TokenId,
     /// When that expires, in unix seconds.
     pub expiration: u64,
-    /// What is in it for servers.
-    pub secret: TokenSecret,
+    /// The player that it names.
+    pub client_id: u64,
+    /// The program's own bytes in it.
+    pub user_data: Box<[u8; USER_DATA_SIZE]>,
     /// The time a client has for each part of the handshake, by its token.
     pub timeout: Duration,
     /// The packets of its keys; a [connection](super::connection::Connection) goes on with it.
@@ -137,8 +140,19 @@ impl PendingTable {
         let until = now + timeout.min(LONGEST);
         let seal = PacketSeal::new(Side::Server, &secret.keys);
         let salt = generator.bytes();
-        let handshake =
-            Handshake { path, token, expiration, secret, timeout, seal, until, salt, is_due: true };
+        let TokenSecret { client_id, user_data, .. } = secret;
+        let handshake = Handshake {
+            path,
+            token,
+            expiration,
+            client_id,
+            user_data,
+            timeout,
+            seal,
+            until,
+            salt,
+            is_due: true,
+        };
         self.handshakes.insert(path.remote, handshake);
         self.by_token.entry(token).or_default().push(path.remote);
         self.sweep_at = self.sweep_at.min(until);
@@ -227,7 +241,7 @@ fn challenge_data(salt: &[u8; 32], nonce: u64) -> [u8; CHALLENGE_DATA_SIZE] {
 mod tests {
     use super::*;
     use crate::crypto::Key;
-    use crate::token::{TokenKeys, USER_DATA_SIZE};
+    use crate::token::TokenKeys;
     use crate::v1::packet::MAX_SIZE;
 
     const FOREVER: (u64, Duration) = (u64::MAX, Duration::MAX);
