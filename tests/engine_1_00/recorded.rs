@@ -3,17 +3,20 @@
 
 use crate::pair::setup;
 use cute_net::bytes::Writer;
+use cute_net::client::{Client, ClientState};
 use cute_net::connection::{Arrival, Context, End};
 use cute_net::crypto::Key;
+use cute_net::crypto::key_pair::SecretKey;
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Message;
 use cute_net::ready::{InboxBudget, Source};
+use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
 use cute_net::time::Instant;
-use cute_net::token::TokenKeys;
+use cute_net::token::{PairKey, TokenKeys};
 use cute_net::v1::attempt::{Answer, Attempt, Phase};
 use cute_net::v1::connection::Connection;
-use cute_net::v1::packet::{Accepted, Side};
+use cute_net::v1::packet::{Accepted, Packet, PacketType, Side};
 use cute_net::v1::packet_seal::PacketSeal;
 use cute_net::v1::payload::{self, AckHeader, Body, Fragment};
 use cute_net::v1::received_packets::{ReceivedPackets, Wants};
@@ -263,6 +266,90 @@ fn the_recorded_servers_datagrams_connect_a_client_and_give_it_their_messages() 
         let (taken, end) = replay(&mut context, &mut connection, path(session), datagrams);
         assert_eq!(taken, messages(session, "client"), "{name}");
         assert_eq!(end.is_some(), name.contains("server_disconnect"), "{name}: {end:?}");
+    }
+}
+
+/// The whole client, with the recorded token and clock: the states that the original's client had, and its messages.
+#[test]
+fn a_client_with_the_recorded_token_goes_the_way_the_original_went() {
+    for session in read("cute_1_00_session.json")["sessions"].as_array().unwrap() {
+        let (name, setup) = (text(session, "name"), &session["setup"]);
+        let unix = number(setup, "unix_time_at_start");
+        let mut client = Client::new(number(setup, "application_id"));
+        client.connect(&bytes(setup, "token").try_into().unwrap(), [7; 32]).unwrap();
+        assert_eq!(client.servers().collect::<Vec<_>>(), [path(session).remote], "{name}");
+        let (mut states, mut taken) = (vec![client.state()], Vec::new());
+        for (at, mut datagram) in arrived(session, "s2c") {
+            client.advance(at, unix + at.since(Instant::ZERO).as_secs());
+            let _ = client.handle_datagram(&Arrival { path: path(session), at }, &mut datagram);
+            client.handle_timeout(false);
+            while client.poll_transmit(&mut [0; 1280]).is_some() {}
+            if states.last() != Some(&client.state()) {
+                states.push(client.state());
+            }
+            taken.extend(std::iter::from_fn(|| client.poll_message()).map(|m| m.payload().to_vec()));
+        }
+        assert_eq!(taken, messages(session, "client"), "{name}");
+        if !name.contains("server_disconnect") {
+            client.disconnect();
+            assert_eq!(sent_by(&mut client), [PacketType::Disconnect as u8; 10], "{name}");
+            states.push(client.state());
+        }
+        use ClientState::{Connected, Disconnected, SendingChallengeResponse, SendingConnectionRequest};
+        let expected = [SendingConnectionRequest, SendingChallengeResponse, Connected, Disconnected];
+        assert_eq!(states, expected, "{name}");
+    }
+}
+
+/// The first bytes of what a client sends.
+fn sent_by(client: &mut Client) -> Vec<u8> {
+    let mut buffer = [0; 1280];
+    std::iter::from_fn(|| client.poll_transmit(&mut buffer).map(|_| buffer[0])).collect()
+}
+
+/// The whole server, with the recorded keys and clock: it challenges whom the original challenged. The recorded
+/// echo is that of another challenge, which the original did not look at (D22).
+#[test]
+fn a_server_with_the_recorded_keys_challenges_the_recorded_client_and_takes_no_recorded_echo() {
+    for session in read("cute_1_00_session.json")["sessions"].as_array().unwrap() {
+        let (name, setup) = (text(session, "name"), &session["setup"]);
+        let config = ServerConfig {
+            application_id: number(setup, "application_id"),
+            keys: vec![PairKey::new(&SecretKey(bytes(setup, "sk").try_into().unwrap())).unwrap()],
+            max_clients: 32,
+            connection_timeout: Some(Duration::from_secs(number(setup, "connection_timeout"))),
+            resend_ceiling: Duration::from_millis(100),
+            memory: DEFAULT_MEMORY,
+            max_outgoing_rate: None,
+            max_incoming_rate: None,
+            largest_datagram: 1280,
+        };
+        let mut server = Server::new(config, &[path(session).remote], &[], [7; 32]);
+        let unix = number(setup, "unix_time_at_start");
+        let mut challenges = Vec::new();
+        for (at, mut datagram) in arrived(session, "c2s") {
+            server.advance(at, unix + at.since(Instant::ZERO).as_secs());
+            let kind = PacketType::of(datagram[0]).unwrap();
+            let result = server.handle_datagram(&Arrival { path: path(session), at }, &mut datagram);
+            let expected = match kind {
+                PacketType::ConnectToken => Ok(()),
+                PacketType::ChallengeResponse => Err(DropReason::Cookie),
+                _ => Err(DropReason::UnknownAddress),
+            };
+            assert_eq!(result, expected, "{name}");
+            server.handle_timeout(false);
+            let mut buffer = [0; 1280];
+            while let Some(transmit) = server.poll_transmit(&mut buffer) {
+                let mut seal = PacketSeal::new(Side::Client, &keys(session));
+                let packet = seal.open(&mut buffer[..transmit.size]).unwrap();
+                assert!(matches!(packet, Packet::ChallengeRequest(_)), "{name}");
+                challenges.push(kind);
+            }
+        }
+        assert!(
+            !challenges.is_empty() && challenges.iter().all(|&kind| kind == PacketType::ConnectToken)
+        );
+        assert_eq!(server.connected(), 0, "{name}");
     }
 }
 
