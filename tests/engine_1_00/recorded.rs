@@ -20,9 +20,10 @@ use cute_net::v1::packet::{Accepted, Packet, PacketType, Side};
 use cute_net::v1::packet_seal::PacketSeal;
 use cute_net::v1::payload::{self, AckHeader, Body, Fragment};
 use cute_net::v1::received_packets::{ReceivedPackets, Wants};
+use cute_net::v1::sent_packets::{SentFragment, SentPackets};
 use cute_net::v1::transport::Transport;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 fn read(file: &str) -> Value {
@@ -60,19 +61,29 @@ fn assert_same_when_written_again(packet: &[u8]) {
 struct Scripted {
     transport: Transport,
     received: ReceivedPackets,
-    /// Packets of the bulk steps so far.
-    sent: u64,
+    sent: SentPackets,
+    /// Messages and indices of the reliable fragments that were sent and not acknowledged.
+    unacknowledged: HashSet<(u64, u16)>,
 }
 
 impl Scripted {
     fn new() -> Scripted {
-        Scripted { transport: transport(), received: ReceivedPackets::default(), sent: 0 }
+        Scripted {
+            transport: transport(),
+            received: ReceivedPackets::default(),
+            sent: SentPackets::default(),
+            unacknowledged: HashSet::new(),
+        }
     }
 
     fn deliver(&mut self, packet: &[u8]) -> Result<(), DropReason> {
         let header = payload::decode(packet).unwrap().0;
         if let Some(number) = self.received.number(header.sequence) {
             self.received.insert(number, Wants::Nothing, Instant::ZERO);
+            let Scripted { sent, unacknowledged, .. } = self;
+            sent.on_header(&header, Instant::ZERO, |fragment| {
+                unacknowledged.remove(&(fragment.message, fragment.index));
+            });
         }
         self.transport.handle_payload(packet, Instant::ZERO, Instant::ZERO).1
     }
@@ -81,15 +92,27 @@ impl Scripted {
         self.transport.inbox().pop(Source::Packets)
     }
 
+    /// Notes a packet that it sends.
+    fn note(&mut self, header: &AckHeader, fragment: &Fragment<'_>) {
+        assert_eq!(header.sequence, self.sent.next_number() as u16);
+        let Fragment { message, index, .. } = *fragment;
+        let message = u64::from(message);
+        if fragment.reliable {
+            self.unacknowledged.insert((message, index));
+        }
+        let reliable = fragment.reliable.then_some(SentFragment { slot: 0, message, index });
+        self.sent.push(Instant::ZERO, reliable);
+    }
+
     /// The packet that a bulk step stands for: a message of one fragment, numbered like the packet.
     fn emit(&mut self, reliable: bool, bytes: &[u8]) -> Vec<u8> {
         let (ack, bits) = self.received.take_header();
-        let sequence = self.sent as u16;
-        self.sent += 1;
+        let sequence = self.sent.next_number() as u16;
         let fragment = Fragment { reliable, message: sequence, count: 1, index: 0, bytes };
         let mut buffer = [0; 100];
         let mut writer = Writer::new(&mut buffer);
         let header = AckHeader { sequence, ack, bits };
+        self.note(&header, &fragment);
         payload::encode(&header, &Body::Fragment(fragment), &mut writer);
         let size = writer.finish().unwrap();
         buffer[..size].to_vec()
@@ -136,6 +159,7 @@ fn every_transport_packet_is_read_written_the_same_and_acknowledged_the_same() {
                     assert_eq!(u64::from(fragment.count), number(expected, "fragment_count"));
                     assert_eq!(u64::from(fragment.index), number(expected, "fragment_index"));
                     assert_eq!(u64::from(fragment.reliable), number(expected, "prefix"));
+                    end.note(&header, &fragment);
                     emitted.insert(number(step, "id"), packet);
                     packets += 1;
                 }
@@ -159,7 +183,12 @@ fn every_transport_packet_is_read_written_the_same_and_acknowledged_the_same() {
                 }
                 "bulk_unreliable" => bulk(step, &mut ends, false),
                 "bulk_reliable" => bulk(step, &mut ends, true),
-                "send" | "update" | "drop" | "unacked_fragments" => {}
+                "unacked_fragments" => {
+                    let unacknowledged = &ends[text(step, "side")].unacknowledged;
+                    assert_eq!(unacknowledged.len() as u64, number(step, "count"), "{name}");
+                }
+                // What they lead to is emitted, or not delivered.
+                "send" | "update" | "drop" => {}
                 other => panic!("{name}: {other}"),
             }
         }
