@@ -284,7 +284,8 @@ impl Connection {
             Packet::Payload(payload) => {
                 self.on_heard(now);
                 let samples = self.transport.rtt().samples();
-                let (report, result) = self.transport.handle_payload(payload, arrival.at, now);
+                let packet = self.seal.opened();
+                let (report, result) = self.transport.handle_payload(packet, payload, arrival.at, now);
                 if let Some(latest) = self.transport.rtt().latest()
                     && self.transport.rtt().samples() != samples
                 {

@@ -15,6 +15,7 @@ pub struct PacketSeal {
     sending: Box<Secretbox>,
     receiving: Box<Secretbox>,
     next: u64,
+    opened: u64,
     replay: ReplayWindow,
 }
 
@@ -27,7 +28,7 @@ impl PacketSeal {
             Side::Client => (up, down),
             Side::Server => (down, up),
         };
-        PacketSeal { side, sending, receiving, next: 0, replay: ReplayWindow::default() }
+        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay: ReplayWindow::default() }
     }
 
     /// Which end this is.
@@ -47,6 +48,11 @@ impl PacketSeal {
         Some(size)
     }
 
+    /// The sequence of the packet that was opened last.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
     /// Opens a packet that came for the first time.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
         let sealed = SealedPacket::read(self.side, datagram)?;
@@ -56,6 +62,7 @@ impl PacketSeal {
         }
         let packet = sealed.open(&self.receiving)?;
         self.replay.insert(sequence);
+        self.opened = sequence;
         Ok(packet)
     }
 }
@@ -86,6 +93,7 @@ mod tests {
             let (mut again, mut returned) = (buffer, buffer);
             assert_eq!(client.open(&mut returned[..size]), Err(DropReason::Forged));
             assert_eq!(server.open(&mut buffer[..size]), Ok(Packet::Keepalive));
+            assert_eq!(server.opened(), u64::from(sequence));
             assert_eq!(server.open(&mut again[..size]), Err(DropReason::Replayed));
         }
     }

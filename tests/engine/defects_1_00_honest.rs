@@ -90,6 +90,27 @@ fn d35_reliable_messages_live_beside_sixty_unreliable_ones_a_tick() {
     }
 }
 
+/// Numbers have 16 bits: after more than half of them were lost, the next one could be an old one.
+#[test]
+fn a_connection_outlives_the_loss_of_any_number_of_packets() {
+    let mut world = world_1_00(1, SimulatorConfig::default());
+    world.config.connection_timeout = None;
+    world.restart_server(0);
+    world.connect(1);
+    world.server_expects(1);
+    world.run(ms(300));
+    for number in 0..80 {
+        (0..500).for_each(|_| world.client_sends(0, Unreliable, b"into nothing"));
+        world.client_sends(0, ReliableOrdered, &pattern(20, number));
+        let client = world.clients[0].address;
+        world.step_losing(|datagram| datagram.from == client);
+    }
+    assert!(world.servers[0].received.is_empty());
+    world.run(secs(4));
+    let reliable = world.servers[0].received.iter().filter(|(_, reliable, _)| *reliable);
+    assert_eq!(reliable.count(), 80);
+}
+
 #[test]
 fn d36_a_second_connection_of_a_client_starts_from_nothing() {
     let mut world = connected_over(1, latency(5));
