@@ -112,9 +112,20 @@ impl PendingTable {
         let handshake = self.handshakes.get_mut(&remote).filter(|handshake| handshake.token == *token);
         let handshake = handshake.ok_or(DropReason::Unexpected)?;
         if !std::mem::replace(&mut handshake.is_due, true) {
-            self.due.push_back(remote);
+            self.note_due(remote);
         }
         Ok(())
+    }
+
+    /// Puts a handshake into the list of those to be challenged. While nothing can be sent, the list has
+    /// handshakes that are over, and some twice: then it begins anew.
+    fn note_due(&mut self, remote: SocketAddr) {
+        if self.due.len() < 2 * self.capacity {
+            self.due.push_back(remote);
+        } else {
+            let due = self.handshakes.values().filter(|handshake| handshake.is_due);
+            self.due = due.map(|handshake| handshake.path.remote).collect();
+        }
     }
 
     /// Begins a handshake at an address that has none.
@@ -156,7 +167,7 @@ impl PendingTable {
         self.handshakes.insert(path.remote, handshake);
         self.by_token.entry(token).or_default().push(path.remote);
         self.sweep_at = self.sweep_at.min(until);
-        self.due.push_back(path.remote);
+        self.note_due(path.remote);
         Ok(())
     }
 
@@ -315,6 +326,18 @@ mod tests {
         let other = f.table.repeat(path(1).remote, &[2; 36]);
         assert_eq!((other, f.challenge()), (Err(DropReason::Unexpected), None));
         assert_eq!(f.table.repeat(path(2).remote, &[1; 36]), Err(DropReason::Unexpected));
+    }
+
+    #[test]
+    fn while_nothing_can_be_sent_the_list_of_challenges_does_not_grow() {
+        let mut f = fixture(1);
+        for number in 0..2000 {
+            f.begin(at(0), number, 1, FOREVER).unwrap();
+            assert!(f.table.due.len() <= 2 * 66);
+        }
+        let challenged: Vec<u16> = std::iter::from_fn(|| f.challenge()).map(|(port, _)| port).collect();
+        assert_eq!(challenged.len(), MOST_OF_ONE_TOKEN);
+        assert!([0, 1, 2, 1999].iter().all(|port| challenged.contains(port)), "{challenged:?}");
     }
 
     #[test]
