@@ -252,12 +252,86 @@ static void names_and_layouts(void)
     CHECK(cf_server_config_defaults().secret_key.bytes[63] == 0);
 }
 
+static void check_refused(CF_Result result, const char* beginning)
+{
+    CHECK(cf_is_error(result) && result.details != NULL);
+    CHECK(strncmp(result.details, beginning, strlen(beginning)) == 0);
+}
+
+/* A player whose token was made with a pair of the original's kind, on a server that has both kinds. */
+static void a_connection_of_1_00_has_packets_and_no_channels(void)
+{
+    static const char* const reason = "This connection speaks CUTE 1.00, which has no message channels";
+    static const char* const no_sequence = "This connection speaks CUTE 1.00, where nothing says in which order";
+    cn_crypto_sign_public_t public_key;
+    cn_crypto_sign_secret_t secret_key;
+    cn_crypto_key_t up = cn_crypto_generate_key(), down = cn_crypto_generate_key();
+    uint8_t token[CN_CONNECT_TOKEN_SIZE];
+    cnx_send_options_t options;
+    cn_endpoint_t endpoint;
+    char address[64];
+    const char* addresses[1];
+    CF_Client* client;
+    game_t game;
+    void* data;
+    int i, size, got = 0;
+    bool reliably;
+    game_start(&game);
+    cnx_crypto_sign_keygen_1_00(&public_key, &secret_key);
+    CHECK_OK(cnx_server_add_key(game.server, &public_key, &secret_key));
+    CHECK_OK(cnx_server_bound_endpoint(game.server, &endpoint));
+    cf_address_to_string(endpoint, address, (int)sizeof(address));
+    addresses[0] = address;
+    CHECK_OK(cn_generate_connect_token(7, 0, &up, &down, 60, 5, 1, addresses, 100, NULL, &secret_key, token));
+    cf_client_disconnect(game.clients[2]);
+    for (i = 0; i < 3; ++i) game_tick(&game);
+    client = game.clients[2];
+    CF_CHECK_OK(cf_client_connect(client, token));
+    for (i = 0; i < 10; ++i) game_tick(&game);
+    CHECK(cf_client_state(client) == CF_CLIENT_STATE_CONNECTED);
+
+    /* What has channels goes on as before; what has none says so, and nothing is queued. */
+    cf_client_channel_options(client, 3, 5, true);
+    cf_client_set_send_rate(client, 1000);
+    check_refused(cf_client_send_msg(client, 3, 9, "no", 3), reason);
+    check_refused(cf_client_send_msg(client, 0, 9, "no", 3), reason);
+    check_refused(cf_server_send_msg(game.server, 2, 3, 9, "no", 3), reason);
+    CF_CHECK_OK(cf_server_send_msg(game.server, 0, 3, 9, "yes", 4));
+    memset(&options, 0, sizeof(options));
+    options.size = (uint32_t)sizeof(options);
+    options.channel = 1;
+    CHECK_FAILS(cnx_client_send_with(client, "no", 3, &options), reason);
+    CHECK_FAILS(cnx_server_send_with(game.server, "no", 3, 2, &options), reason);
+    options.channel = 0;
+    options.delivery = CNX_DELIVERY_UNRELIABLE_SEQUENCED;
+    CHECK_FAILS(cnx_client_send_with(client, "no", 3, &options), no_sequence);
+    CHECK_FAILS(cnx_server_send_with(game.server, "no", 3, 2, &options), no_sequence);
+    options.delivery = CNX_DELIVERY_RELIABLE_UNORDERED;
+    CHECK_OK(cnx_server_send_with(game.server, "packet", 7, 2, &options));
+    CF_CHECK_OK(cf_client_send(client, "packet", 7, true));
+    CF_CHECK_OK(cf_server_send(game.server, "packet", 7, 2, false));
+    game.packets = 0;
+    for (i = 0; i < 10; ++i) game_tick(&game);
+    CHECK(game.packets == 1);
+    while (cf_client_pop_packet(client, &data, &size, &reliably)) {
+        CHECK(size == 7 && memcmp(data, "packet", 7) == 0);
+        cf_client_free_packet(client, data);
+        ++got;
+    }
+    CHECK(got == 2);
+    CHECK(!cf_client_pop_msg(client, NULL, &data, &size));
+    CHECK(cf_client_pop_msg(game.clients[0], NULL, &data, &size) && size == 4);
+    cf_client_free_msg(game.clients[0], data);
+    game_end(&game);
+}
+
 int main(void)
 {
     use_everything();
     names_and_layouts();
     packets_and_statistics();
     messages_on_channels();
+    a_connection_of_1_00_has_packets_and_no_channels();
     a_send_rate_holds_messages_back_and_packets_not();
     ticks_use_the_systems_clock();
     snapshots();

@@ -373,7 +373,8 @@ bool cn_client_pop_packet(struct cn_client_t *client,
 void cn_client_free_packet(struct cn_client_t *client,
                            void *packet);
 
-/// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server; the bytes are copied.
+/// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server, 20 bytes less on a connection of CUTE 1.00;
+/// the bytes are copied.
 ///
 /// An unreliable packet leaves at once, arrives perhaps, perhaps after a later one; several datagrams
 /// carry a large one, and losing one of them loses it. A reliable packet leaves with the next update and

@@ -70,7 +70,7 @@ pub struct Client {
     attempt: Option<AnyAttempt>,
     connection: Option<Box<Connection>>,
     /// Asks a silent server, once a second, whether it still has the connection.
-    suspicion: Option<Attempt>,
+    suspicion: Option<Box<Attempt>>,
     /// A connection that is over and still has CLOSE to say.
     closing: Option<Box<Connection>>,
     /// What a connection that is over had received.
@@ -349,7 +349,7 @@ impl Client {
         if now.since(heard_at) < patience {
             self.suspicion = None;
         } else if self.suspicion.is_none() {
-            self.suspicion = Some(Attempt::new(self.context.generator.bytes(), ASKING));
+            self.suspicion = Some(Box::new(Attempt::new(self.context.generator.bytes(), ASKING)));
         }
     }
 
@@ -393,7 +393,9 @@ impl Client {
         let Client { context, token, .. } = self;
         self.attempt = token.as_ref().map(|token| match token.version {
             Version::V1 => AnyAttempt::V1(Box::new(v1::attempt::Attempt::new(&token.keys))),
-            Version::V2 => AnyAttempt::V2(Attempt::new(context.generator.bytes(), SEND_INTERVAL)),
+            Version::V2 => {
+                AnyAttempt::V2(Box::new(Attempt::new(context.generator.bytes(), SEND_INTERVAL)))
+            }
         });
         self.state = ClientState::SendingConnectionRequest;
     }
@@ -544,10 +546,11 @@ impl Client {
     }
 }
 
-/// An attempt at a server, in the protocol of the token.
+/// An attempt at a server, in the protocol of the token. It holds keys, and stays where it is: what something is
+/// moved out of is not wiped.
 enum AnyAttempt {
     V1(Box<v1::attempt::Attempt>),
-    V2(Attempt),
+    V2(Box<Attempt>),
 }
 
 impl AnyAttempt {

@@ -22,8 +22,15 @@ pub enum SendError {
     NoSuchChannel(u8),
     /// The connection speaks CUTE 1.00, which has channel 0 alone.
     NoChannels,
-    /// It is larger than [`MAX_MESSAGE_SIZE`].
-    TooLarge(usize),
+    /// The connection speaks CUTE 1.00, whose unreliable messages may come in any order.
+    NoSequence,
+    /// It is larger than a message of the connection's protocol may be.
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The largest that there is.
+        most: usize,
+    },
     /// The queue holds all it may.
     QueueFull,
     /// The channel holds all it may, or would with this message.
@@ -43,11 +50,12 @@ impl fmt::Display for SendError {
                 "This connection speaks CUTE 1.00, which has no message channels: its key pair is the \
                  original's. Send packets, or use a pair of cn_crypto_sign_keygen.",
             ),
-            SendError::TooLarge(size) => {
-                write!(
-                    f,
-                    "The message has {size} bytes; one message has at most {MAX_MESSAGE_SIZE} (20 MiB)."
-                )
+            SendError::NoSequence => f.write_str(
+                "This connection speaks CUTE 1.00, where nothing says in which order unreliable messages \
+                 were sent. Send them plainly unreliable, or reliable.",
+            ),
+            SendError::TooLarge { bytes, most } => {
+                write!(f, "The message has {bytes} bytes; one message has at most {most}.")
             }
             SendError::QueueFull => {
                 let mebibytes = RELIABLE_BUDGET >> 20;

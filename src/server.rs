@@ -136,13 +136,6 @@ fn whole_seconds(timeout: Duration) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }
 
-/// A connection that ended, whose peer may not have heard.
-struct Closed {
-    connection: Box<Connection>,
-    /// True while it is in the list of those with something to say.
-    active: bool,
-}
-
 /// A server without a socket.
 pub struct Server {
     context: Context,
@@ -165,8 +158,9 @@ pub struct Server {
     active: VecDeque<u32>,
     /// Replies to addresses that have not proven themselves.
     replies: VecDeque<(Path, Reply)>,
-    /// Closed connections whose peers may not have heard, by connection id, oldest first.
-    closed: KeyedMap<u32, Closed>,
+    /// Clients that are gone and may not have heard so, by connection id, oldest first. They stay where they
+    /// are: what a connection is moved out of would not be wiped.
+    closed: KeyedMap<u32, Box<Client>>,
     closed_order: VecDeque<u32>,
     /// Of these, the ones with something to say.
     closed_active: VecDeque<u32>,
@@ -457,7 +451,8 @@ impl Server {
         if self.closed_order.len() >= self.slots.capacity() {
             self.forget_closed();
         }
-        self.closed.insert(id, Closed { connection: Box::new(client.connection), active: true });
+        client.active = true;
+        self.closed.insert(id, client);
         self.closed_order.push_back(id);
         self.closed_active.push_back(id);
     }
@@ -615,6 +610,7 @@ impl Server {
             self.depart(index, DisconnectReason::SERVER_STOPPED, b"", true, true);
         }
         self.replies.clear();
+        self.admission_1_00.restart(&mut self.context.generator);
         self.events.begin_update();
         self.running = false;
     }

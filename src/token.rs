@@ -343,7 +343,7 @@ impl fmt::Display for InvalidToken {
         f.write_str("Invalid connect token. ")?;
         f.write_str(match self {
             InvalidToken::Version => {
-                "It was not made for CUTE 2.00: make it with this library and a key pair of cn_crypto_sign_keygen."
+                "It is neither of CUTE 2.00 nor of CUTE 1.00, the protocols that this library speaks."
             }
             InvalidToken::Application => "It was made for another application id than the client's.",
             InvalidToken::Malformed => "Its public section is damaged.",

@@ -145,7 +145,7 @@ mod cute_1_00 {
         )* };
     }
 
-    programs! { allocator, exchange, max_clients, pointers, send_many, tokens, }
+    programs! { allocator, arguments, exchange, max_clients, pointers, send_many, tokens, }
 
     #[cfg(unix)]
     programs! { forked, wire, }

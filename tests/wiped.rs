@@ -5,17 +5,19 @@
 use cute_net::client::{Client, ClientState};
 use cute_net::crypto::Key;
 use cute_net::crypto::cipher::{Cipher, PacketCipher};
-use cute_net::crypto::key_pair::{self, TokenKey};
+use cute_net::crypto::key_pair;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
 use cute_net::time::Instant;
-use cute_net::token::{self, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v1::secretbox::Secretbox;
 use cute_net::v1::{self, signature};
 use cute_net::v2::connection::Arrival;
+use cute_net::v2::handshake::{RESPONSE_SIZE, Response};
 use cute_net::v2::keys::SessionKeys;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -70,6 +72,63 @@ fn found() -> bool {
     FOUND.swap(false, Ordering::SeqCst)
 }
 
+/// A client connects with the token, talks with a server that has the key, and leaves; then the server ends.
+fn play(key: PairKey, mut token: Box<[u8; TOKEN_SIZE]>, keys: &TokenKeys, address: SocketAddr) {
+    let token_is_2_00 = matches!(key, PairKey::V2(_));
+    let config = ServerConfig {
+        application_id: 1,
+        keys: vec![key],
+        max_clients: 4,
+        connection_timeout: Some(Duration::from_secs(10)),
+        resend_ceiling: Duration::from_millis(100),
+        memory: DEFAULT_MEMORY,
+        max_outgoing_rate: None,
+        max_incoming_rate: None,
+        largest_datagram: 1200,
+    };
+    let mut server = Box::new(Server::new(config, &[address], &[], [7; 32]));
+    let mut client = Box::new(Client::new(1));
+    client.connect(&token, [8; 32]).unwrap();
+    token.fill(0); // the program's own copy is the program's to wipe
+    drop(token);
+    let client_path = Path { remote: endpoint::parse("10.0.0.2:1").unwrap(), local: None };
+    let server_path = Path { remote: address, local: None };
+    let mut now = Instant::ZERO;
+    let mut buffer = [0; 1200];
+    for round in 0..60 {
+        now = now + Duration::from_millis(16);
+        server.advance(now, 1);
+        client.advance(now, 1);
+        client.handle_timeout(false);
+        while let Some(transmit) = client.poll_transmit(&mut buffer) {
+            if transmit.size == RESPONSE_SIZE && token_is_2_00 {
+                let response = Response::decode(&buffer[..transmit.size]).unwrap();
+                let session = SessionKeys::derive(keys, &response.request.random, &response.cookie);
+                watch(*session.client_to_server.as_bytes());
+                watch(*session.server_to_client.as_bytes());
+            }
+            let arrival = Arrival { path: client_path, at: now };
+            let _ = server.handle_datagram(&arrival, &mut buffer[..transmit.size]);
+        }
+        server.handle_timeout(false);
+        while let Some(transmit) = server.poll_transmit(&mut buffer) {
+            let arrival = Arrival { path: server_path, at: now };
+            let _ = client.handle_datagram(&arrival, &mut buffer[..transmit.size]);
+        }
+        if client.state() == ClientState::Connected {
+            client.send(0, Delivery::ReliableOrdered, 0, &[round; 20]).unwrap();
+        }
+        while server.poll_event().is_some() {}
+    }
+    assert_eq!(client.state(), ClientState::Connected);
+    client.disconnect();
+    while client.poll_transmit(&mut buffer).is_some() {}
+    drop(client);
+    server.stop();
+    while server.poll_transmit(&mut buffer).is_some() {}
+    drop(server);
+}
+
 #[test]
 fn d55_no_key_is_left_in_freed_memory() {
     // The search works.
@@ -120,59 +179,19 @@ fn d55_no_key_is_left_in_freed_memory() {
     drop((token_key, boxed, token, opened, secretbox));
     assert!(!found());
 
-    // A server and a client that connect, talk and end.
-    let (public, secret) = key_pair::generate().unwrap();
-    watch(secret.0[..32].try_into().unwrap());
-    let token_key = TokenKey::for_pair(&public, &secret).unwrap();
-    watch(*token_key.key().as_bytes());
-    let mut token = Box::new(token::generate(&request, &secret).unwrap());
-    let config = ServerConfig {
-        application_id: 1,
-        keys: vec![token_key.into()],
-        max_clients: 4,
-        connection_timeout: Some(Duration::from_secs(10)),
-        resend_ceiling: Duration::from_millis(100),
-        memory: DEFAULT_MEMORY,
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
-        largest_datagram: 1200,
-    };
-    let mut server = Box::new(Server::new(config, &[address], &[], [7; 32]));
-    let mut client = Box::new(Client::new(1));
-    client.connect(&token, [8; 32]).unwrap();
-    token.fill(0); // the program's own copy is the program's to wipe
-    drop(token);
-    let client_path = Path { remote: endpoint::parse("10.0.0.2:1").unwrap(), local: None };
-    let server_path = Path { remote: address, local: None };
-    let mut now = Instant::ZERO;
-    let mut buffer = [0; 1200];
-    for round in 0..60 {
-        now = now + Duration::from_millis(16);
-        server.advance(now, 1);
-        client.advance(now, 1);
-        client.handle_timeout(false);
-        while let Some(transmit) = client.poll_transmit(&mut buffer) {
-            let arrival = Arrival { path: client_path, at: now };
-            let _ = server.handle_datagram(&arrival, &mut buffer[..transmit.size]);
+    // A server and a client that connect, talk and end, over either protocol.
+    let pairs = [key_pair::generate().unwrap().1, signature::from_seed(&[10; 32]).1];
+    for secret in pairs {
+        watch(secret.0[..32].try_into().unwrap());
+        let pair_key = PairKey::new(&secret).unwrap();
+        if let PairKey::V2(key) = &pair_key {
+            watch(*key.key().as_bytes());
         }
-        server.handle_timeout(false);
-        while let Some(transmit) = server.poll_transmit(&mut buffer) {
-            let arrival = Arrival { path: server_path, at: now };
-            let _ = client.handle_datagram(&arrival, &mut buffer[..transmit.size]);
-        }
-        if client.state() == ClientState::Connected {
-            client.send(0, Delivery::ReliableOrdered, 0, &[round; 20]).unwrap();
-        }
-        while server.poll_event().is_some() {}
+        let token = Box::new(token::generate(&request, &secret).unwrap());
+        play(pair_key, token, &token_keys, address);
+        drop(secret);
+        assert!(!found());
     }
-    assert_eq!(client.state(), ClientState::Connected);
-    client.disconnect();
-    while client.poll_transmit(&mut buffer).is_some() {}
-    drop(client);
-    server.stop();
-    while server.poll_transmit(&mut buffer).is_some() {}
-    drop(server);
-    drop(secret);
     drop(token_keys);
     assert!(!found());
     assert!(LOOKED_AT.load(Ordering::SeqCst) > 50);

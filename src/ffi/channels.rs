@@ -154,8 +154,12 @@ fn channel_of(channel: c_int) -> Result<u8, cn_result_t> {
 /// program takes it with `cn_server_pop_event` on channel 0, and with `cnx_server_pop_message` (or
 /// `cf_server_pop_msg`) on the others.
 ///
-/// Fails if the client is not connected, `options` is NULL or holds what is out of range, the size is, `data`
-/// is NULL with a size above 0, or too much waits already: then nothing was queued.
+/// CUTE 1.00 has channel 0 alone, and there no `CNX_DELIVERY_UNRELIABLE_SEQUENCED`; what may come in any order
+/// comes in order.
+///
+/// Fails if the client is not connected, `options` is NULL or holds what is out of range or the connection does
+/// not have, the size is out of range, `data` is NULL with a size above 0, or too much waits already: then
+/// nothing was queued.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_client_send_with(
     client: *mut cn_client_t,

@@ -185,7 +185,8 @@ pub unsafe extern "C" fn cn_client_free_packet(client: *mut cn_client_t, packet:
     guarded((), || unsafe { free_block(packet) });
 }
 
-/// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server; the bytes are copied.
+/// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server, 20 bytes less on a connection of CUTE 1.00;
+/// the bytes are copied.
 ///
 /// An unreliable packet leaves at once, arrives perhaps, perhaps after a later one; several datagrams
 /// carry a large one, and losing one of them loses it. A reliable packet leaves with the next update and
@@ -232,10 +233,10 @@ pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_r
         Err(error) => {
             let original = match (error, reliably) {
                 (SendError::QueueFull, true) => "Send queue for reliable packets is full. ",
-                (SendError::TooLarge(_), true) => {
+                (SendError::TooLarge { .. }, true) => {
                     "`size` exceeded `max_size_single_send` from `transport->config`. "
                 }
-                (SendError::TooLarge(_), false) => {
+                (SendError::TooLarge { .. }, false) => {
                     "`size` exceeded `max_size_single_send` config param. "
                 }
                 _ => "",

@@ -72,7 +72,7 @@ impl Server {
         let now = self.context.tick.now;
         let unix = self.unix;
         let shown = self.admission_1_00.handle_response(remote, unix, bytes)?;
-        let (client_id, token, expiration) = (shown.secret.client_id, shown.token, shown.expiration);
+        let (client_id, token, expiration) = (shown.client_id, shown.token, shown.expiration);
         let holder = self.by_client.get(&client_id).copied();
         if self.used_1_00.contains(client_id, &token, expiration) {
             self.admission_1_00.take(remote);
@@ -103,8 +103,7 @@ impl Server {
 
     fn admit_1_00(&mut self, index: u32, id: u32, arrival: &Arrival, handshake: Handshake) {
         let now = self.context.tick.now;
-        let Handshake { secret, token, expiration, timeout, seal, .. } = handshake;
-        let client_id = secret.client_id;
+        let Handshake { client_id, user_data, token, expiration, timeout, seal, .. } = handshake;
         let accepted = Accepted {
             client_id,
             max_clients: self.slots.capacity() as u32,
@@ -127,7 +126,7 @@ impl Server {
             client_id,
             expiration,
             shown: None,
-            user_data: secret.user_data,
+            user_data,
             heard_by: now + timeout.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
             active: false,
             waits_for_loan: false,

@@ -85,7 +85,8 @@ impl Admission {
         }
     }
 
-    /// Forgets all handshakes: this is another process now.
+    /// Forgets all handshakes, and what was to be sent for them: the server stops, or this is another process
+    /// now.
     pub fn restart(&mut self, generator: &mut Generator) {
         self.pending.restart(generator);
         self.hash = KeyedHash::new(generator);
@@ -160,7 +161,7 @@ impl Admission {
                 return self.pending.repeat(path.remote, &token.id);
             }
             Some(handshake) if expiration < handshake.expiration => return Err(DropReason::Unexpected),
-            begun => begun.map(|handshake| handshake.secret.client_id),
+            begun => begun.map(|handshake| handshake.client_id),
         };
         let print = self.hash.hash_one(packet);
         if self.bad.contains(&print) {

@@ -164,8 +164,8 @@ impl Connection {
         self.transport.rtt().patience() + SEND_INTERVAL + context.tick.interval()
     }
 
-    /// Queues a message. There is one channel, 0; reliable messages keep their order and unreliable ones may
-    /// lose it, whatever else `delivery` asks.
+    /// Queues a message. There is one channel, 0; reliable messages keep their order, whatever else `delivery`
+    /// asks, and unreliable ones may lose it.
     pub fn send<'a>(
         &mut self,
         channel: u8,
@@ -175,6 +175,9 @@ impl Connection {
     ) -> Result<(), SendError> {
         if channel > 0 {
             return Err(SendError::NoChannels);
+        }
+        if delivery == Delivery::UnreliableSequenced {
+            return Err(SendError::NoSequence);
         }
         self.busy_at = Some(self.sent_at.max(self.heard_at));
         self.transport.send(delivery.is_reliable(), &bytes.into())
@@ -281,7 +284,8 @@ impl Connection {
             Packet::Payload(payload) => {
                 self.on_heard(now);
                 let samples = self.transport.rtt().samples();
-                let (report, result) = self.transport.handle_payload(payload, arrival.at, now);
+                let packet = self.seal.opened();
+                let (report, result) = self.transport.handle_payload(packet, payload, arrival.at, now);
                 if let Some(latest) = self.transport.rtt().latest()
                     && self.transport.rtt().samples() != samples
                 {
@@ -604,10 +608,13 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_channel() {
+    fn there_is_one_channel_and_what_it_cannot_promise_is_refused() {
         let mut f = confirmed(SETUP);
         let refused = f.server.send(1, Delivery::ReliableOrdered, 0, b"x");
         assert_eq!(refused, Err(SendError::NoChannels));
+        let refused = f.server.send(0, Delivery::UnreliableSequenced, 0, b"x");
+        assert_eq!(refused, Err(SendError::NoSequence));
+        assert_eq!(f.server.send(0, Delivery::ReliableUnordered, 0, b"x"), Ok(()));
         assert_eq!(f.server.send(0, Delivery::ReliableOrdered, 0, b""), Err(SendError::Empty));
     }
 }

@@ -18,9 +18,8 @@ pub fn fill(seed: &[u8; 32], output: &mut [u8]) {
     let mut state = State::zero();
     state.absorb(&first);
     state.permute(START);
-    let (front, back) = gimli::halves(seed);
-    for half in [front, back] {
-        state.absorb(&half);
+    for half in gimli::halves(seed) {
+        state.absorb(half);
         state.permute(SEED);
     }
     for chunk in output.chunks_mut(RATE) {

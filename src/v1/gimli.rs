@@ -66,9 +66,9 @@ impl State {
 
     /// XORs a key into the 32 bytes behind the rate.
     pub fn absorb_into_capacity(&mut self, key: &[u8; 32]) {
-        let (front, back) = halves(key);
-        add(&mut self.middle, row_of(&front));
-        add(&mut self.bottom, row_of(&back));
+        for (row, half) in [&mut self.middle, &mut self.bottom].into_iter().zip(halves(key)) {
+            add(row, row_of(half));
+        }
     }
 
     /// The first `N` bytes behind the rate; at most 32.
@@ -92,12 +92,12 @@ impl State {
         // Rounds count down from 24. Those divisible by four end in the small swap and a constant, those two
         // rounds later in the big swap.
         for round in [24, 20, 16, 12, 8, 4] {
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
             (a.x, b.x, c.x, d.x) = (b.x ^ 0x9E37_7900 ^ round, a.x, d.x, c.x);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
             (a.x, b.x, c.x, d.x) = (c.x, d.x, a.x, b.x);
-            [a, b, c, d] = [a, b, c, d].map(Column::mix);
+            (a, b, c, d) = (a.mix(), b.mix(), c.mix(), d.mix());
         }
         self.rate = [a.x, b.x, c.x, d.x];
         self.middle = [a.y, b.y, c.y, d.y];
@@ -113,13 +113,9 @@ impl Drop for State {
     }
 }
 
-/// The two halves of a key, a block each.
-pub fn halves(key: &[u8; 32]) -> ([u8; RATE], [u8; RATE]) {
-    let (mut front, mut back) = ([0; RATE], [0; RATE]);
-    for (to, from) in front.iter_mut().chain(&mut back).zip(key) {
-        *to = *from;
-    }
-    (front, back)
+/// The two halves of a key, a block each, where they are: a copy would have to be wiped.
+pub fn halves(key: &[u8; 32]) -> &[[u8; RATE]] {
+    key.as_chunks().0
 }
 
 /// A row: a word of each column.

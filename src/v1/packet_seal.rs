@@ -8,25 +8,27 @@ use crate::drop_reason::DropReason;
 use crate::replay::ReplayWindow;
 use crate::token::TokenKeys;
 
-/// The keys of one end, and where it stands in the sequences of both directions.
+/// The keys of one end, and where it stands in the sequences of both directions. The keys have a place of their
+/// own: a handshake that becomes a connection is moved, and what something is moved out of is not wiped.
 pub struct PacketSeal {
     side: Side,
-    sending: Secretbox,
-    receiving: Secretbox,
+    sending: Box<Secretbox>,
+    receiving: Box<Secretbox>,
     next: u64,
+    opened: u64,
     replay: ReplayWindow,
 }
 
 impl PacketSeal {
     /// Starts with the first packet of both directions.
     pub fn new(side: Side, keys: &TokenKeys) -> PacketSeal {
-        let up = Secretbox::new(&keys.client_to_server);
-        let down = Secretbox::new(&keys.server_to_client);
+        let up = Box::new(Secretbox::new(&keys.client_to_server));
+        let down = Box::new(Secretbox::new(&keys.server_to_client));
         let (sending, receiving) = match side {
             Side::Client => (up, down),
             Side::Server => (down, up),
         };
-        PacketSeal { side, sending, receiving, next: 0, replay: ReplayWindow::default() }
+        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay: ReplayWindow::default() }
     }
 
     /// Which end this is.
@@ -46,6 +48,11 @@ impl PacketSeal {
         Some(size)
     }
 
+    /// The sequence of the packet that was opened last.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
     /// Opens a packet that came for the first time.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
         let sealed = SealedPacket::read(self.side, datagram)?;
@@ -55,6 +62,7 @@ impl PacketSeal {
         }
         let packet = sealed.open(&self.receiving)?;
         self.replay.insert(sequence);
+        self.opened = sequence;
         Ok(packet)
     }
 }
@@ -85,6 +93,7 @@ mod tests {
             let (mut again, mut returned) = (buffer, buffer);
             assert_eq!(client.open(&mut returned[..size]), Err(DropReason::Forged));
             assert_eq!(server.open(&mut buffer[..size]), Ok(Packet::Keepalive));
+            assert_eq!(server.opened(), u64::from(sequence));
             assert_eq!(server.open(&mut again[..size]), Err(DropReason::Replayed));
         }
     }

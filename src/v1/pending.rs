@@ -13,6 +13,7 @@ use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
 use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::time::Instant;
+use crate::token::USER_DATA_SIZE;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -37,15 +38,15 @@ pub struct Handshake {
     pub token: TokenId,
     /// When that expires, in unix seconds.
     pub expiration: u64,
-    /// What is in it for servers.
-    pub secret: TokenSecret,
+    /// The player that it names.
+    pub client_id: u64,
+    /// The program's own bytes in it.
+    pub user_data: Box<[u8; USER_DATA_SIZE]>,
     /// The time a client has for each part of the handshake, by its token.
     pub timeout: Duration,
     /// The packets of its keys; a [connection](super::connection::Connection) goes on with it.
     pub seal: PacketSeal,
     until: Instant,
-    /// Which handshake of the server this is.
-    number: u64,
     /// Makes the challenges of this handshake those of no other.
     salt: [u8; 32],
     /// True while it is in the list of those to be challenged.
@@ -55,14 +56,14 @@ pub struct Handshake {
 /// The handshakes of a server, by address.
 pub struct PendingTable {
     handshakes: KeyedMap<SocketAddr, Handshake>,
+    /// Where each token is shown from, in the order in which it came.
+    by_token: KeyedMap<TokenId, Vec<SocketAddr>>,
     /// When the first of them may have taken too long.
     sweep_at: Instant,
     due: VecDeque<SocketAddr>,
     capacity: usize,
     /// Numbers the challenges.
     nonce: u64,
-    /// Numbers the handshakes.
-    begun: u64,
 }
 
 impl PendingTable {
@@ -70,17 +71,18 @@ impl PendingTable {
     pub fn new(max_clients: usize, generator: &mut Generator) -> PendingTable {
         PendingTable {
             handshakes: KeyedMap::with_hasher(KeyedHash::new(generator)),
+            by_token: KeyedMap::with_hasher(KeyedHash::new(generator)),
             sweep_at: Instant::ZERO,
             due: VecDeque::new(),
             capacity: PER_CLIENT * max_clients + SPARE,
             nonce: 0,
-            begun: 0,
         }
     }
 
     /// Forgets all handshakes.
     pub fn restart(&mut self, generator: &mut Generator) {
         self.handshakes = KeyedMap::with_hasher(KeyedHash::new(generator));
+        self.by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
         self.due.clear();
     }
 
@@ -110,9 +112,20 @@ impl PendingTable {
         let handshake = self.handshakes.get_mut(&remote).filter(|handshake| handshake.token == *token);
         let handshake = handshake.ok_or(DropReason::Unexpected)?;
         if !std::mem::replace(&mut handshake.is_due, true) {
-            self.due.push_back(remote);
+            self.note_due(remote);
         }
         Ok(())
+    }
+
+    /// Puts a handshake into the list of those to be challenged. While nothing can be sent, the list has
+    /// handshakes that are over, and some twice: then it begins anew.
+    fn note_due(&mut self, remote: SocketAddr) {
+        if self.due.len() < 2 * self.capacity {
+            self.due.push_back(remote);
+        } else {
+            let due = self.handshakes.values().filter(|handshake| handshake.is_due);
+            self.due = due.map(|handshake| handshake.path.remote).collect();
+        }
     }
 
     /// Begins a handshake at an address that has none.
@@ -125,12 +138,9 @@ impl PendingTable {
         secret: TokenSecret,
         generator: &mut Generator,
     ) -> Result<(), DropReason> {
-        let same = self.handshakes.values().filter(|handshake| handshake.token == token);
-        let newest = same.clone().max_by_key(|handshake| handshake.number).map(|last| last.path.remote);
-        if same.count() >= MOST_OF_ONE_TOKEN
-            && let Some(newest) = newest
-        {
-            self.handshakes.remove(&newest);
+        let shown = self.by_token.get(&token).filter(|shown| shown.len() >= MOST_OF_ONE_TOKEN);
+        if let Some(&newest) = shown.and_then(|shown| shown.last()) {
+            self.take(newest);
         }
         if self.is_full() {
             return Err(DropReason::Full);
@@ -141,23 +151,23 @@ impl PendingTable {
         let until = now + timeout.min(LONGEST);
         let seal = PacketSeal::new(Side::Server, &secret.keys);
         let salt = generator.bytes();
-        let number = self.begun;
-        self.begun += 1;
+        let TokenSecret { client_id, user_data, .. } = secret;
         let handshake = Handshake {
             path,
             token,
             expiration,
-            secret,
+            client_id,
+            user_data,
             timeout,
             seal,
             until,
-            number,
             salt,
             is_due: true,
         };
         self.handshakes.insert(path.remote, handshake);
+        self.by_token.entry(token).or_default().push(path.remote);
         self.sweep_at = self.sweep_at.min(until);
-        self.due.push_back(path.remote);
+        self.note_due(path.remote);
         Ok(())
     }
 
@@ -182,9 +192,16 @@ impl PendingTable {
         Ok(handshake)
     }
 
-    /// Ends a handshake that was fulfilled.
+    /// Ends a handshake.
     pub fn take(&mut self, remote: SocketAddr) -> Option<Handshake> {
-        self.handshakes.remove(&remote)
+        let handshake = self.handshakes.remove(&remote)?;
+        if let Some(shown) = self.by_token.get_mut(&handshake.token) {
+            shown.retain(|&from| from != remote);
+            if shown.is_empty() {
+                self.by_token.remove(&handshake.token);
+            }
+        }
+        Some(handshake)
     }
 
     /// Gives up what took too long.
@@ -192,8 +209,11 @@ impl PendingTable {
         if self.handshakes.is_empty() || self.sweep_at > now {
             return;
         }
-        self.handshakes.retain(|_, handshake| handshake.until > now);
         // However their times differ, looking at all of them is paid for.
+        let over = self.handshakes.values().filter(|handshake| handshake.until <= now);
+        for remote in over.map(|handshake| handshake.path.remote).collect::<Vec<_>>() {
+            self.take(remote);
+        }
         let next = self.handshakes.values().map(|handshake| handshake.until).min();
         self.sweep_at = next.unwrap_or(now).max(now + SWEEP_INTERVAL);
     }
@@ -232,7 +252,7 @@ fn challenge_data(salt: &[u8; 32], nonce: u64) -> [u8; CHALLENGE_DATA_SIZE] {
 mod tests {
     use super::*;
     use crate::crypto::Key;
-    use crate::token::{TokenKeys, USER_DATA_SIZE};
+    use crate::token::TokenKeys;
     use crate::v1::packet::MAX_SIZE;
 
     const FOREVER: (u64, Duration) = (u64::MAX, Duration::MAX);
@@ -309,6 +329,18 @@ mod tests {
     }
 
     #[test]
+    fn while_nothing_can_be_sent_the_list_of_challenges_does_not_grow() {
+        let mut f = fixture(1);
+        for number in 0..2000 {
+            f.begin(at(0), number, 1, FOREVER).unwrap();
+            assert!(f.table.due.len() <= 2 * 66);
+        }
+        let challenged: Vec<u16> = std::iter::from_fn(|| f.challenge()).map(|(port, _)| port).collect();
+        assert_eq!(challenged.len(), MOST_OF_ONE_TOKEN);
+        assert!([0, 1, 2, 1999].iter().all(|port| challenged.contains(port)), "{challenged:?}");
+    }
+
+    #[test]
     fn d22_only_an_echo_of_a_challenge_of_this_handshake_is_a_response() {
         let mut f = fixture(1);
         f.begin(at(0), 1, 1, FOREVER).unwrap();
@@ -342,7 +374,8 @@ mod tests {
         for port in 0..10 {
             f.begin(at(0), port, 1, FOREVER).unwrap();
         }
-        assert_eq!(f.table.len(), MOST_OF_ONE_TOKEN);
+        let kept = (0..10).filter(|&port| f.table.get(path(port).remote).is_some());
+        assert_eq!(kept.collect::<Vec<_>>(), [0, 1, 2, 9]);
         for token in 2..=67 {
             f.begin(at(1), 100 + u16::from(token), token, FOREVER).unwrap();
         }
@@ -356,7 +389,7 @@ mod tests {
         f.begin(at(10), 1, 1, (500, Duration::from_millis(500))).unwrap();
         f.table.handle_timeout(at(11));
         assert_eq!(f.table.poll_timeout(), None);
-        assert!(f.table.is_empty());
+        assert!(f.table.is_empty() && f.table.by_token.is_empty());
         assert_eq!(f.challenge(), None);
     }
 }

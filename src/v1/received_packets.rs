@@ -40,11 +40,15 @@ pub struct ReceivedPackets {
 }
 
 impl ReceivedPackets {
-    /// The number of a packet that has just come; `None` if it came before or is too old to know.
-    pub fn number(&self, sequence: u16) -> Option<u64> {
+    /// The number of a packet that has just come; `None` if it came before or is too old to know. `newer` says
+    /// that it was sent after all others that came: then it is ahead of them, however many were lost.
+    pub fn number(&self, sequence: u16, newer: bool) -> Option<u64> {
         let expected = self.window.highest().map_or(0, |highest| highest + 1);
-        let ahead = sequence.wrapping_sub(expected as u16) as i16;
-        let number = expected.checked_add_signed(i64::from(ahead))?;
+        let ahead = sequence.wrapping_sub(expected as u16);
+        let number = match newer {
+            true => expected + u64::from(ahead),
+            false => expected.checked_sub(u64::from(ahead.wrapping_neg()))?,
+        };
         self.window.is_fresh(number).then_some(number)
     }
 
@@ -185,18 +189,31 @@ mod tests {
     #[test]
     fn numbers_go_on_over_the_wrap_and_each_counts_once() {
         let mut received = ReceivedPackets::default();
-        assert_eq!(received.number(65_535), None);
+        assert_eq!(received.number(65_535, false), None);
         for number in 0..200_000u64 {
             let sequence = number as u16;
-            assert_eq!(received.number(sequence), Some(number));
+            assert_eq!(received.number(sequence, true), Some(number));
             received.insert(number, Wants::Sometime, NOW);
-            assert_eq!(received.number(sequence), None);
+            assert_eq!(received.number(sequence, false), None);
             assert!(received.headers.len() <= MAX_HEADERS);
         }
-        assert_eq!(received.number(200_010_u64 as u16), Some(200_010));
+        assert_eq!(received.number(200_010_u64 as u16, true), Some(200_010));
         received.insert(200_010, Wants::Nothing, NOW);
-        assert_eq!(received.number(200_009_u64 as u16), Some(200_009));
-        assert_eq!(received.number((200_010_u64 - 1024) as u16), None);
-        assert_eq!(received.number((200_010_u64 - 30_000) as u16), None);
+        assert_eq!(received.number(200_009_u64 as u16, false), Some(200_009));
+        assert_eq!(received.number((200_010_u64 - 1024) as u16, false), None);
+        assert_eq!(received.number((200_010_u64 - 30_000) as u16, false), None);
+    }
+
+    #[test]
+    fn what_was_sent_later_is_ahead_however_many_were_lost_in_between() {
+        for lost in [1u64, 32_766, 32_767, 32_768, 40_000, 65_534] {
+            let mut received = ReceivedPackets::default();
+            (0..10).for_each(|number| received.insert(number, Wants::Sometime, NOW));
+            let number = 9 + lost + 1;
+            assert_eq!(received.number(number as u16, true), Some(number), "{lost}");
+            received.insert(number, Wants::Sometime, NOW);
+            assert_eq!(received.number(number as u16, false), None);
+            assert_eq!(received.number((number - 1) as u16, false), Some(number - 1));
+        }
     }
 }

@@ -63,11 +63,9 @@ impl Secretbox {
         start.permute(HEADER);
         let keyed = |pass: &Pass| {
             let mut state = start.clone();
-            let (mut front, mut back) = gimli::halves(key.as_bytes());
-            for half in [&mut front, &mut back] {
+            for half in gimli::halves(key.as_bytes()) {
                 state.absorb(half);
                 state.permute(pass.key);
-                half.zeroize();
             }
             state
         };

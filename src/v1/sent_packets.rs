@@ -6,8 +6,14 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Packets that are remembered (the original's window).
+/// Packets that are remembered (the original's window), whatever they carried,
 const REMEMBERED: usize = 1024;
+/// and as many from the first on that carried a reliable fragment of which nothing is known yet: beside many
+/// unreliable messages on a long path, its acknowledgement comes thousands of packets later (D35). No more than
+/// 16 bits tell apart both ways.
+const MOST: usize = 16_384;
+/// After so long nothing is heard of a packet any more.
+const LIFETIME: Duration = Duration::from_secs(3);
 /// Packets that a header covers.
 const COVERED: u64 = 32;
 
@@ -67,7 +73,14 @@ impl SentPackets {
 
     /// Notes a packet that leaves.
     pub fn push(&mut self, now: Instant, fragment: Option<SentFragment>) {
-        if self.records.len() >= REMEMBERED {
+        while let Some(oldest) = self.records.front()
+            && self.records.len() >= REMEMBERED
+        {
+            let waits =
+                oldest.fragment.is_some() && !oldest.acked && now.since(oldest.sent_at) < LIFETIME;
+            if waits && self.records.len() < MOST {
+                break;
+            }
             self.records.pop_front();
             self.first += 1;
         }
@@ -181,11 +194,33 @@ mod tests {
     }
 
     #[test]
+    fn d35_a_reliable_fragment_is_remembered_while_it_waits_and_others_are_not() {
+        let mut sent = SentPackets::default();
+        let fragment = SentFragment { slot: 0, message: 7, index: 0 };
+        sent.push(at(0), Some(fragment));
+        (1..10_000).for_each(|_| sent.push(at(1), None));
+        assert_eq!(acked(&mut sent, header(0, 1)).0, [7]);
+        sent.push(at(1), None);
+        assert_eq!(sent.records.len(), REMEMBERED);
+        // Not for ever, and not without bound.
+        for (until, milliseconds) in [(MOST, 0), (REMEMBERED, 3000)] {
+            sent.push(at(0), Some(fragment));
+            (0..40_000).for_each(|_| sent.push(at(milliseconds), None));
+            assert!(sent.records.len() <= until, "{}", sent.records.len());
+        }
+    }
+
+    #[test]
     fn over_the_wrap_the_last_packet_of_a_number_is_meant() {
-        let mut sent = sent(70_000);
+        let mut sent = SentPackets::default();
+        for message in 0..70_000 {
+            sent.push(at(0), Some(SentFragment { slot: 0, message, index: 0 }));
+        }
+        assert_eq!(sent.records.len(), MOST);
         assert_eq!(acked(&mut sent, header(69_999, 1)).0, [69_999]);
-        assert_eq!(acked(&mut sent, header(69_999 - 1023, 3)).0, [69_999 - 1023]);
-        assert_eq!(acked(&mut sent, header(69_999 - 1024, 1)).0, []);
+        assert_eq!(acked(&mut sent, header(69_999 - 3000, 3)).0, [69_999 - 3000, 69_999 - 3001]);
+        assert_eq!(acked(&mut sent, header(69_999 - 16_383, 3)).0, [69_999 - 16_383]);
+        assert_eq!(acked(&mut sent, header(69_999 - 16_384, 1)).0, []);
         sent.forget();
         assert_eq!(sent.next_number(), 70_000);
         assert_eq!(acked(&mut sent, header(69_999, 1)).0, []);

@@ -33,6 +33,8 @@ const LONGEST_GAP: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Transport {
     received: ReceivedPackets,
+    /// The packet, as it was sealed, that came with the highest number.
+    newest: Option<u64>,
     sent: SentPackets,
     reliable: ReliableSender,
     unreliable: UnreliableQueue,
@@ -52,6 +54,7 @@ impl Transport {
     pub fn new(ceiling: Duration, inbox: InboxBudget) -> Transport {
         Transport {
             received: ReceivedPackets::default(),
+            newest: None,
             sent: SentPackets::default(),
             reliable: ReliableSender::default(),
             unreliable: UnreliableQueue::default(),
@@ -71,7 +74,7 @@ impl Transport {
             return Err(SendError::Empty);
         }
         if bytes.len() > MAX_MESSAGE_SIZE {
-            return Err(SendError::TooLarge(bytes.len()));
+            return Err(SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE });
         }
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable.cost() + self.unreliable.cost() + cost > QUEUE_BUDGET;
@@ -87,9 +90,11 @@ impl Transport {
     }
 
     /// Takes in a payload that came at `at`, and what became known of the packets sent. The acknowledgements
-    /// in it count also where the rest is dropped.
+    /// in it count also where the rest is dropped. `packet` is the sequence that it was sealed under, which does
+    /// not wrap, and says what was sent after what.
     pub fn handle_payload(
         &mut self,
+        packet: u64,
         payload: &[u8],
         at: Instant,
         now: Instant,
@@ -97,7 +102,8 @@ impl Transport {
         let Ok((header, body)) = payload::decode(payload) else {
             return (Report::default(), Err(DropReason::Malformed));
         };
-        let Some(number) = self.received.number(header.sequence) else {
+        let newer = self.newest.is_none_or(|newest| packet > newest);
+        let Some(number) = self.received.number(header.sequence, newer) else {
             return (Report::default(), Err(DropReason::Replayed));
         };
         let Transport { sent, reliable, .. } = self;
@@ -114,6 +120,7 @@ impl Transport {
         let (wants, result) = self.take_in(body, now);
         if let Some(wants) = wants {
             self.received.insert(number, wants, now);
+            self.newest = self.newest.max(Some(packet));
         }
         (report, result)
     }
@@ -286,6 +293,16 @@ mod tests {
         tick
     }
 
+    /// Takes in a payload that comes at once, sealed as the packet of its own number.
+    fn take(
+        transport: &mut Transport,
+        payload: &[u8],
+        now: Instant,
+    ) -> (Report, Result<(), DropReason>) {
+        let packet = payload::decode(payload).map_or(0, |(header, _)| u64::from(header.sequence));
+        transport.handle_payload(packet, payload, now, now)
+    }
+
     fn payloads(transport: &mut Transport, tick: &Tick) -> Vec<Vec<u8>> {
         let mut buffer = [0; 1200];
         std::iter::from_fn(|| {
@@ -305,12 +322,12 @@ mod tests {
             millisecond += 5;
             assert!(millisecond < 500);
             for payload in payloads(&mut one, &tick(millisecond)) {
-                two.handle_payload(&payload, tick(millisecond).now, tick(millisecond).now).1.unwrap();
+                take(&mut two, &payload, tick(millisecond).now).1.unwrap();
             }
             for payload in payloads(&mut two, &tick(millisecond)) {
                 assert_eq!(payload.len(), payload::HEADER_SIZE);
                 alone += 1;
-                one.handle_payload(&payload, tick(millisecond).now, tick(millisecond).now).1.unwrap();
+                take(&mut one, &payload, tick(millisecond).now).1.unwrap();
             }
         }
         assert!((3..=6).contains(&alone), "{alone}");
@@ -327,14 +344,12 @@ mod tests {
             one.send(true, &[number; 100]).unwrap();
         }
         let now = tick(0).now;
-        let results: Vec<_> = payloads(&mut one, &tick(0))
-            .iter()
-            .map(|payload| two.handle_payload(payload, now, now).1)
-            .collect();
+        let results: Vec<_> =
+            payloads(&mut one, &tick(0)).iter().map(|payload| take(&mut two, payload, now).1).collect();
         assert_eq!(results[..6], [Ok(()); 6]);
         assert!(results[6..].iter().all(|result| *result == Err(DropReason::Memory)));
         let acks = payloads(&mut two, &tick(30));
-        let report = one.handle_payload(&acks[0], tick(30).now, tick(30).now).0;
+        let report = take(&mut one, &acks[0], tick(30).now).0;
         assert_eq!(report.arrived, 6);
     }
 
@@ -344,13 +359,13 @@ mod tests {
         one.send(true, b"message").unwrap();
         let sent = payloads(&mut one, &tick(0));
         let now = tick(0).now;
-        two.handle_payload(&sent[0], now, now).1.unwrap();
+        take(&mut two, &sent[0], now).1.unwrap();
         let mut ack = payloads(&mut two, &tick(30)).remove(0);
         ack[13] = 1;
-        let (report, result) = one.handle_payload(&ack, now, now);
+        let (report, result) = take(&mut one, &ack, now);
         assert_eq!((report.arrived, result), (1, Err(DropReason::Malformed)));
         assert!(one.reliable.is_empty());
-        assert_eq!(one.handle_payload(&ack, now, now).1, Err(DropReason::Replayed));
+        assert_eq!(take(&mut one, &ack, now).1, Err(DropReason::Replayed));
     }
 
     #[test]
@@ -359,11 +374,11 @@ mod tests {
         let mut exchange = |sent: u64, answered: u64| {
             one.send(true, b"message").unwrap();
             for payload in payloads(&mut one, &tick(sent)) {
-                two.handle_payload(&payload, tick(sent).now, tick(sent).now).1.unwrap();
+                take(&mut two, &payload, tick(sent).now).1.unwrap();
             }
             two.send(false, b"answer").unwrap();
             let answer = payloads(&mut two, &tick(answered)).remove(0);
-            one.handle_payload(&answer, tick(answered).now, tick(answered).now).1.unwrap();
+            take(&mut one, &answer, tick(answered).now).1.unwrap();
             one.rtt.measured().map(|measured| measured.as_millis())
         };
         assert_eq!(exchange(0, 5000), None);
@@ -388,12 +403,12 @@ mod tests {
                 // One in two hundred is lost.
                 sent += 1;
                 if sent % 200 != 7 {
-                    two.handle_payload(&payload, tick.now, tick.now).1.unwrap();
+                    take(&mut two, &payload, tick.now).1.unwrap();
                     assert!(two.inbox.held() < 26 << 20);
                 }
             }
             for payload in payloads(&mut two, &tick) {
-                one.handle_payload(&payload, tick.now, tick.now).1.unwrap();
+                take(&mut one, &payload, tick.now).1.unwrap();
             }
             arrived.extend(std::iter::from_fn(|| two.inbox().pop(Source::Packets)));
             if arrived.len() == 2 {
@@ -415,7 +430,8 @@ mod tests {
             let tick = tick(step * 16);
             one.handle_timeout(&tick);
             for payload in payloads(&mut one, &tick) {
-                let number = original.number(payload::decode(&payload).unwrap().0.sequence).unwrap();
+                let number =
+                    original.number(payload::decode(&payload).unwrap().0.sequence, true).unwrap();
                 original.insert(number, Wants::Nothing, tick.now);
                 fragments += 1;
             }
@@ -428,7 +444,7 @@ mod tests {
             payload::encode(&header, &Body::Fragment(fragment), &mut writer);
             let size = writer.finish().unwrap();
             let at = tick.now + Duration::from_millis(15);
-            one.handle_payload(&buffer[..size], at, at).1.unwrap();
+            take(&mut one, &buffer[..size], at).1.unwrap();
         }
         assert!(step < 130, "{step}");
         assert!(fragments < 2000 * 3 / 2, "{fragments}");
@@ -438,7 +454,8 @@ mod tests {
     fn d46_messages_are_no_larger_than_can_be_delivered() {
         let mut transport = transport();
         let largest = vec![0; MAX_MESSAGE_SIZE + 1];
-        assert_eq!(transport.send(true, &largest), Err(SendError::TooLarge(20_971_501)));
+        let refused = Err(SendError::TooLarge { bytes: 20_971_501, most: 20_971_500 });
+        assert_eq!(transport.send(true, &largest), refused);
         assert_eq!(transport.send(true, &largest[1..]), Ok(()));
         assert_eq!(transport.send(true, &largest[1..]), Err(SendError::QueueFull));
         assert_eq!(transport.send(false, b""), Err(SendError::Empty));
@@ -468,7 +485,7 @@ mod tests {
                 writer.u16(count);
                 writer.u16(index);
                 writer.u16(size as u16);
-                let _ = transport.handle_payload(&bytes, tick.now, tick.now);
+                let _ = take(&mut transport, &bytes, tick.now);
                 transport.handle_timeout(&tick);
                 payloads(&mut transport, &tick);
                 prop_assert!(transport.inbox.held() <= 40_000 + 3000);

@@ -1,5 +1,6 @@
 //! Unreliable messages of which fragments are missing. Nobody sends those again, so the message is given up
-//! soon: after a second, when many newer ones were seen, or when its memory is needed.
+//! soon: after a second, when many others have begun since, or when its memory is needed. By then its number,
+//! which wraps, is nobody else's.
 
 use super::payload::{FRAGMENT_SIZE, Fragment};
 use super::reassembly::{Added, Assembly};
@@ -10,8 +11,6 @@ use std::time::Duration;
 
 /// How long an unfinished message is kept,
 const LIFETIME: Duration = Duration::from_secs(1);
-/// how many newer ones it outlives,
-const NEWER: i16 = 256;
 /// and how many of them there may be.
 const MOST: usize = 64;
 
@@ -20,7 +19,6 @@ const MOST: usize = 64;
 pub struct UnreliableReceiver {
     /// Unfinished ones, those begun first in front.
     partial: VecDeque<Partial>,
-    newest: Option<u16>,
     held: usize,
 }
 
@@ -42,14 +40,6 @@ impl UnreliableReceiver {
         if usize::from(fragment.count) * FRAGMENT_SIZE > budget - budget / 16 {
             return None;
         }
-        let behind = self.newest.map_or(0, |newest| newest.wrapping_sub(fragment.message) as i16);
-        if behind >= NEWER {
-            return None;
-        }
-        if behind < 0 || self.newest.is_none() {
-            self.newest = Some(fragment.message);
-            self.drop_outlived(fragment.message);
-        }
         let known = self.partial.iter().position(|partial| partial.message == fragment.message);
         let place = known.unwrap_or_else(|| {
             if self.partial.len() >= MOST {
@@ -70,17 +60,6 @@ impl UnreliableReceiver {
         let whole = self.partial.remove(place)?;
         self.held -= whole.assembly.held();
         Some(whole.assembly.finish(false))
-    }
-
-    fn drop_outlived(&mut self, newest: u16) {
-        let UnreliableReceiver { partial, held, .. } = self;
-        partial.retain(|partial| {
-            let keep = (newest.wrapping_sub(partial.message) as i16) < NEWER;
-            if !keep {
-                *held -= partial.assembly.held();
-            }
-            keep
-        });
     }
 
     /// Bytes of memory held.
@@ -134,17 +113,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_message_is_given_up_after_newer_ones_or_a_second_across_the_wrap() {
+    fn an_unfinished_message_is_given_up_after_a_second() {
         let mut receiver = UnreliableReceiver::default();
-        let first = u16::MAX - 5;
-        receive(&mut receiver, first, 0);
-        receive(&mut receiver, first.wrapping_add(NEWER as u16 - 1), 0);
-        assert!(receive(&mut receiver, first, 1).is_some());
-        receive(&mut receiver, first, 0);
-        receive(&mut receiver, first.wrapping_add(NEWER as u16), 0);
-        assert!(receive(&mut receiver, first, 1).is_none());
-        receiver.handle_timeout(receiver.poll_timeout().unwrap());
+        receive(&mut receiver, 7, 0);
+        receiver.handle_timeout(Instant::ZERO + LIFETIME - Duration::from_nanos(1));
+        assert_eq!(receiver.poll_timeout(), Some(Instant::ZERO + LIFETIME));
+        receiver.handle_timeout(Instant::ZERO + LIFETIME);
         assert_eq!((receiver.held(), receiver.poll_timeout()), (0, None));
+        assert!(receive(&mut receiver, 7, 1).is_none());
+    }
+
+    /// The numbers of messages of one fragment pass by unseen.
+    #[test]
+    fn a_message_is_taken_however_far_numbers_went_since_the_last_one_of_several_fragments() {
+        for distance in [1, 255, 256, 32_767, 32_768, 40_000, 65_535u16] {
+            let mut receiver = UnreliableReceiver::default();
+            for message in [u16::MAX, u16::MAX.wrapping_add(distance)] {
+                assert!(receive(&mut receiver, message, 0).is_none());
+                assert!(receive(&mut receiver, message, 1).is_some(), "{distance}");
+            }
+        }
     }
 
     #[test]

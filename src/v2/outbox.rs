@@ -139,7 +139,7 @@ impl Outbox {
             return Err(SendError::Empty);
         }
         if bytes.len() > MAX_MESSAGE_SIZE {
-            return Err(SendError::TooLarge(bytes.len()));
+            return Err(SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE });
         }
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable + self.unreliable + cost > QUEUE_BUDGET;

@@ -485,8 +485,14 @@ fn d31_what_came_during_a_step_longer_than_the_timeout_counts_first() {
 fn d32_a_stopped_server_takes_in_nothing_and_says_nothing_more() {
     let mut world = world_with_honest_client(1);
     let mut puppet = Puppet::connect(&mut world, 9);
+    // One has just asked to be let in.
+    let mut late = Puppet::new(&mut world, 10);
+    late.hands(&mut world, late.token.to_vec()).unwrap();
+    world.recording = Some(Vec::new());
     world.servers[0].server.stop();
     world.flush_server(0);
+    let said = world.recording.take().unwrap();
+    assert!(said.iter().all(|datagram| datagram.bytes[0] == PacketType::Disconnect as u8), "{said:?}");
     world.run(ms(100));
     assert_eq!(world.state(0), Disconnected);
     let payload = puppet.forge.payload(&fragment(true, 0, (1, 0), b"late"));

@@ -11,6 +11,7 @@ mod packets_1_00;
 #[allow(dead_code)] // the host's tests use more
 mod pair;
 mod peers;
+mod peers_1_00;
 mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;

@@ -207,7 +207,8 @@ fn a_message_of_20_mib_arrives_and_one_byte_more_is_refused() {
         assert_eq!(up(&world, true)[1], b"after it");
         let refused =
             world.clients[0].client.send(0, ReliableOrdered, 0, &vec![0; MAX_MESSAGE_SIZE + 1]);
-        assert_eq!(refused, Err(SendError::TooLarge(MAX_MESSAGE_SIZE + 1)));
+        let most = MAX_MESSAGE_SIZE;
+        assert_eq!(refused, Err(SendError::TooLarge { bytes: most + 1, most }));
     }
 }
 

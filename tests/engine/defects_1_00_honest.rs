@@ -70,18 +70,45 @@ fn d34_one_way_reliable_messages_arrive_and_are_not_repeated() {
 
 #[test]
 fn d35_reliable_messages_live_beside_sixty_unreliable_ones_a_tick() {
-    let mut world = connected_over(1, latency(20));
-    for number in 0..300 {
-        for _ in 0..60 {
-            world.client_sends(0, Unreliable, &[1; 20]);
+    // On the longer way 2,200 packets leave before the first is acknowledged.
+    for one_way in [20, 300] {
+        let mut world = connected_over(1, latency(one_way));
+        for number in 0..300 {
+            for _ in 0..60 {
+                world.client_sends(0, Unreliable, &[1; 20]);
+            }
+            world.client_sends(0, ReliableOrdered, &pattern(20, number));
+            world.step();
         }
-        world.client_sends(0, ReliableOrdered, &pattern(20, number));
-        world.step();
+        world.run(secs(2));
+        let reliable = world.servers[0].received.iter().filter(|(_, reliable, _)| *reliable).count();
+        assert_eq!(reliable, 300, "{one_way} ms");
+        let connection = world.clients[0].client.connection().unwrap();
+        assert_eq!(connection.reliable_queued(), 0, "{one_way} ms");
+        let loss = connection.statistics().packet_loss(world.now);
+        assert!(loss < 0.01, "{loss}, {one_way} ms");
     }
-    world.run(secs(1));
-    assert_eq!(world.servers[0].received.iter().filter(|(_, reliable, _)| *reliable).count(), 300);
-    let loss = world.clients[0].client.connection().unwrap().statistics().packet_loss(world.now);
-    assert!(loss < 0.01, "{loss}");
+}
+
+/// Numbers have 16 bits: after more than half of them were lost, the next one could be an old one.
+#[test]
+fn a_connection_outlives_the_loss_of_any_number_of_packets() {
+    let mut world = world_1_00(1, SimulatorConfig::default());
+    world.config.connection_timeout = None;
+    world.restart_server(0);
+    world.connect(1);
+    world.server_expects(1);
+    world.run(ms(300));
+    for number in 0..80 {
+        (0..500).for_each(|_| world.client_sends(0, Unreliable, b"into nothing"));
+        world.client_sends(0, ReliableOrdered, &pattern(20, number));
+        let client = world.clients[0].address;
+        world.step_losing(|datagram| datagram.from == client);
+    }
+    assert!(world.servers[0].received.is_empty());
+    world.run(secs(4));
+    let reliable = world.servers[0].received.iter().filter(|(_, reliable, _)| *reliable);
+    assert_eq!(reliable.count(), 80);
 }
 
 #[test]
@@ -229,7 +256,8 @@ fn d46_what_could_not_be_delivered_is_refused_when_it_is_sent() {
     let mut world = connected_over(1, latency(1));
     let bytes = vec![7; MAX_MESSAGE_SIZE + 1];
     let refused = world.clients[0].client.send(0, ReliableOrdered, 0, &bytes);
-    assert_eq!(refused, Err(SendError::TooLarge(MAX_MESSAGE_SIZE + 1)));
+    let most = MAX_MESSAGE_SIZE;
+    assert_eq!(refused, Err(SendError::TooLarge { bytes: most + 1, most }));
     world.client_sends(0, ReliableOrdered, b"after it");
     world.run(secs(1));
     assert_eq!(world.servers[0].received.len(), 1);

@@ -248,8 +248,8 @@ impl Pair {
         let remote = arrival.path.remote;
         self.admission.handle_response(remote, UNIX, bytes)?;
         let handshake = self.admission.take(remote).unwrap();
-        let (id, expiration) = (handshake.secret.client_id, handshake.expiration);
-        assert_eq!((id, handshake.secret.user_data[0]), (77, 7));
+        let (id, expiration) = (handshake.client_id, handshake.expiration);
+        assert_eq!((id, handshake.user_data[0]), (77, 7));
         self.used.insert(id, &handshake.token, expiration, expiration, self.now, UNIX);
         let connection =
             Connection::new_server(context, handshake.seal, handshake.path, ACCEPTED, setup());

@@ -3,23 +3,27 @@
 
 use crate::pair::setup;
 use cute_net::bytes::Writer;
+use cute_net::client::{Client, ClientState};
 use cute_net::connection::{Arrival, Context, End};
 use cute_net::crypto::Key;
+use cute_net::crypto::key_pair::SecretKey;
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Message;
 use cute_net::ready::{InboxBudget, Source};
+use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
 use cute_net::time::Instant;
-use cute_net::token::TokenKeys;
+use cute_net::token::{PairKey, TokenKeys};
 use cute_net::v1::attempt::{Answer, Attempt, Phase};
 use cute_net::v1::connection::Connection;
-use cute_net::v1::packet::{Accepted, Side};
+use cute_net::v1::packet::{Accepted, Packet, PacketType, Side};
 use cute_net::v1::packet_seal::PacketSeal;
 use cute_net::v1::payload::{self, AckHeader, Body, Fragment};
 use cute_net::v1::received_packets::{ReceivedPackets, Wants};
+use cute_net::v1::sent_packets::{SentFragment, SentPackets};
 use cute_net::v1::transport::Transport;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 fn read(file: &str) -> Value {
@@ -57,36 +61,66 @@ fn assert_same_when_written_again(packet: &[u8]) {
 struct Scripted {
     transport: Transport,
     received: ReceivedPackets,
-    /// Packets of the bulk steps so far.
-    sent: u64,
+    /// The newest packet that came, 65,536 for number 0: numbers wrap in one of the scripts.
+    newest: u64,
+    sent: SentPackets,
+    /// Messages and indices of the reliable fragments that were sent and not acknowledged.
+    unacknowledged: HashSet<(u64, u16)>,
 }
 
 impl Scripted {
     fn new() -> Scripted {
-        Scripted { transport: transport(), received: ReceivedPackets::default(), sent: 0 }
+        Scripted {
+            transport: transport(),
+            received: ReceivedPackets::default(),
+            newest: 65_535,
+            sent: SentPackets::default(),
+            unacknowledged: HashSet::new(),
+        }
     }
 
-    fn deliver(&mut self, packet: &[u8]) -> Result<(), DropReason> {
-        let header = payload::decode(packet).unwrap().0;
-        if let Some(number) = self.received.number(header.sequence) {
+    fn deliver(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+        let header = payload::decode(bytes).unwrap().0;
+        // The scripts do not say how packets were sealed: in the order of their numbers.
+        let ahead = header.sequence.wrapping_sub(self.newest as u16) as i16;
+        let packet = self.newest.saturating_add_signed(i64::from(ahead));
+        let newer = packet > self.newest;
+        self.newest = self.newest.max(packet);
+        if let Some(number) = self.received.number(header.sequence, newer) {
             self.received.insert(number, Wants::Nothing, Instant::ZERO);
+            let Scripted { sent, unacknowledged, .. } = self;
+            sent.on_header(&header, Instant::ZERO, |fragment| {
+                unacknowledged.remove(&(fragment.message, fragment.index));
+            });
         }
-        self.transport.handle_payload(packet, Instant::ZERO, Instant::ZERO).1
+        self.transport.handle_payload(packet, bytes, Instant::ZERO, Instant::ZERO).1
     }
 
     fn pop(&mut self) -> Option<Message> {
         self.transport.inbox().pop(Source::Packets)
     }
 
+    /// Notes a packet that it sends.
+    fn note(&mut self, header: &AckHeader, fragment: &Fragment<'_>) {
+        assert_eq!(header.sequence, self.sent.next_number() as u16);
+        let Fragment { message, index, .. } = *fragment;
+        let message = u64::from(message);
+        if fragment.reliable {
+            self.unacknowledged.insert((message, index));
+        }
+        let reliable = fragment.reliable.then_some(SentFragment { slot: 0, message, index });
+        self.sent.push(Instant::ZERO, reliable);
+    }
+
     /// The packet that a bulk step stands for: a message of one fragment, numbered like the packet.
     fn emit(&mut self, reliable: bool, bytes: &[u8]) -> Vec<u8> {
         let (ack, bits) = self.received.take_header();
-        let sequence = self.sent as u16;
-        self.sent += 1;
+        let sequence = self.sent.next_number() as u16;
         let fragment = Fragment { reliable, message: sequence, count: 1, index: 0, bytes };
         let mut buffer = [0; 100];
         let mut writer = Writer::new(&mut buffer);
         let header = AckHeader { sequence, ack, bits };
+        self.note(&header, &fragment);
         payload::encode(&header, &Body::Fragment(fragment), &mut writer);
         let size = writer.finish().unwrap();
         buffer[..size].to_vec()
@@ -133,6 +167,7 @@ fn every_transport_packet_is_read_written_the_same_and_acknowledged_the_same() {
                     assert_eq!(u64::from(fragment.count), number(expected, "fragment_count"));
                     assert_eq!(u64::from(fragment.index), number(expected, "fragment_index"));
                     assert_eq!(u64::from(fragment.reliable), number(expected, "prefix"));
+                    end.note(&header, &fragment);
                     emitted.insert(number(step, "id"), packet);
                     packets += 1;
                 }
@@ -156,7 +191,12 @@ fn every_transport_packet_is_read_written_the_same_and_acknowledged_the_same() {
                 }
                 "bulk_unreliable" => bulk(step, &mut ends, false),
                 "bulk_reliable" => bulk(step, &mut ends, true),
-                "send" | "update" | "drop" | "unacked_fragments" => {}
+                "unacked_fragments" => {
+                    let unacknowledged = &ends[text(step, "side")].unacknowledged;
+                    assert_eq!(unacknowledged.len() as u64, number(step, "count"), "{name}");
+                }
+                // What they lead to is emitted, or not delivered.
+                "send" | "update" | "drop" => {}
                 other => panic!("{name}: {other}"),
             }
         }
@@ -175,7 +215,7 @@ fn malformed_transport_packets_deliver_nothing() {
     for case in cases {
         let mut transport = transport();
         let packet = bytes(case, "packet");
-        let result = transport.handle_payload(&packet, Instant::ZERO, Instant::ZERO).1;
+        let result = transport.handle_payload(0, &packet, Instant::ZERO, Instant::ZERO).1;
         let alone = payload::decode(&packet).is_ok_and(|(_, body)| body == Ok(Body::Nothing));
         let rejected = result.is_err() || alone;
         assert_eq!(rejected, case["must_reject"].as_bool().unwrap(), "{}", text(case, "name"));
@@ -263,6 +303,90 @@ fn the_recorded_servers_datagrams_connect_a_client_and_give_it_their_messages() 
         let (taken, end) = replay(&mut context, &mut connection, path(session), datagrams);
         assert_eq!(taken, messages(session, "client"), "{name}");
         assert_eq!(end.is_some(), name.contains("server_disconnect"), "{name}: {end:?}");
+    }
+}
+
+/// The whole client, with the recorded token and clock: the states that the original's client had, and its messages.
+#[test]
+fn a_client_with_the_recorded_token_goes_the_way_the_original_went() {
+    for session in read("cute_1_00_session.json")["sessions"].as_array().unwrap() {
+        let (name, setup) = (text(session, "name"), &session["setup"]);
+        let unix = number(setup, "unix_time_at_start");
+        let mut client = Client::new(number(setup, "application_id"));
+        client.connect(&bytes(setup, "token").try_into().unwrap(), [7; 32]).unwrap();
+        assert_eq!(client.servers().collect::<Vec<_>>(), [path(session).remote], "{name}");
+        let (mut states, mut taken) = (vec![client.state()], Vec::new());
+        for (at, mut datagram) in arrived(session, "s2c") {
+            client.advance(at, unix + at.since(Instant::ZERO).as_secs());
+            let _ = client.handle_datagram(&Arrival { path: path(session), at }, &mut datagram);
+            client.handle_timeout(false);
+            while client.poll_transmit(&mut [0; 1280]).is_some() {}
+            if states.last() != Some(&client.state()) {
+                states.push(client.state());
+            }
+            taken.extend(std::iter::from_fn(|| client.poll_message()).map(|m| m.payload().to_vec()));
+        }
+        assert_eq!(taken, messages(session, "client"), "{name}");
+        if !name.contains("server_disconnect") {
+            client.disconnect();
+            assert_eq!(sent_by(&mut client), [PacketType::Disconnect as u8; 10], "{name}");
+            states.push(client.state());
+        }
+        use ClientState::{Connected, Disconnected, SendingChallengeResponse, SendingConnectionRequest};
+        let expected = [SendingConnectionRequest, SendingChallengeResponse, Connected, Disconnected];
+        assert_eq!(states, expected, "{name}");
+    }
+}
+
+/// The first bytes of what a client sends.
+fn sent_by(client: &mut Client) -> Vec<u8> {
+    let mut buffer = [0; 1280];
+    std::iter::from_fn(|| client.poll_transmit(&mut buffer).map(|_| buffer[0])).collect()
+}
+
+/// The whole server, with the recorded keys and clock: it challenges whom the original challenged. The recorded
+/// echo is that of another challenge, which the original did not look at (D22).
+#[test]
+fn a_server_with_the_recorded_keys_challenges_the_recorded_client_and_takes_no_recorded_echo() {
+    for session in read("cute_1_00_session.json")["sessions"].as_array().unwrap() {
+        let (name, setup) = (text(session, "name"), &session["setup"]);
+        let config = ServerConfig {
+            application_id: number(setup, "application_id"),
+            keys: vec![PairKey::new(&SecretKey(bytes(setup, "sk").try_into().unwrap())).unwrap()],
+            max_clients: 32,
+            connection_timeout: Some(Duration::from_secs(number(setup, "connection_timeout"))),
+            resend_ceiling: Duration::from_millis(100),
+            memory: DEFAULT_MEMORY,
+            max_outgoing_rate: None,
+            max_incoming_rate: None,
+            largest_datagram: 1280,
+        };
+        let mut server = Server::new(config, &[path(session).remote], &[], [7; 32]);
+        let unix = number(setup, "unix_time_at_start");
+        let mut challenges = Vec::new();
+        for (at, mut datagram) in arrived(session, "c2s") {
+            server.advance(at, unix + at.since(Instant::ZERO).as_secs());
+            let kind = PacketType::of(datagram[0]).unwrap();
+            let result = server.handle_datagram(&Arrival { path: path(session), at }, &mut datagram);
+            let expected = match kind {
+                PacketType::ConnectToken => Ok(()),
+                PacketType::ChallengeResponse => Err(DropReason::Cookie),
+                _ => Err(DropReason::UnknownAddress),
+            };
+            assert_eq!(result, expected, "{name}");
+            server.handle_timeout(false);
+            let mut buffer = [0; 1280];
+            while let Some(transmit) = server.poll_transmit(&mut buffer) {
+                let mut seal = PacketSeal::new(Side::Client, &keys(session));
+                let packet = seal.open(&mut buffer[..transmit.size]).unwrap();
+                assert!(matches!(packet, Packet::ChallengeRequest(_)), "{name}");
+                challenges.push(kind);
+            }
+        }
+        assert!(
+            !challenges.is_empty() && challenges.iter().all(|&kind| kind == PacketType::ConnectToken)
+        );
+        assert_eq!(server.connected(), 0, "{name}");
     }
 }
 

@@ -15,7 +15,10 @@ fn may_refuse(error: SendError, channel: u8, size: usize, flow: &Flow, is_up: bo
         SendError::NotConnected => !is_up,
         SendError::ChannelFull => channel > 0 && flow.bytes + size > 3 << 20,
         SendError::QueueFull => flow.bytes + size > 20 << 20,
-        SendError::NoSuchChannel(_) | SendError::NoChannels | SendError::TooLarge(_) => false,
+        SendError::NoSuchChannel(_)
+        | SendError::NoChannels
+        | SendError::NoSequence
+        | SendError::TooLarge { .. } => false,
     }
 }
 
