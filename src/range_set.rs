@@ -31,11 +31,6 @@ impl RangeSet {
         self.ranges.first().cloned()
     }
 
-    /// The highest range.
-    pub fn last(&self) -> Option<Range<u64>> {
-        self.ranges.last().cloned()
-    }
-
     /// The ranges from the lowest to the highest; reversible.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Range<u64>> + '_ {
         self.ranges.iter().cloned()
@@ -87,19 +82,9 @@ impl RangeSet {
         self.ranges.splice(from..to, kept);
     }
 
-    /// Takes every number below `bound` out of the set.
-    pub fn remove_below(&mut self, bound: u64) {
-        self.remove(0..bound);
-    }
-
     /// Takes the lowest range out of the set.
     pub fn pop_first(&mut self) -> Option<Range<u64>> {
         (!self.ranges.is_empty()).then(|| self.ranges.remove(0))
-    }
-
-    /// Empties the set and gives its memory back.
-    pub fn clear(&mut self) {
-        self.ranges = Vec::new();
     }
 }
 
@@ -148,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_reached_from_both_sides() {
+    fn the_lowest_range_is_taken_first() {
         let mut set = RangeSet::default();
         for range in [4..6, 0..2, 9..10] {
             assert!(set.insert(range));
         }
-        assert_eq!((set.first(), set.last(), set.len()), (Some(0..2), Some(9..10), 3));
-        set.remove_below(5);
+        assert_eq!((set.first(), set.len()), (Some(0..2), 3));
+        set.remove(0..5);
         assert_eq!(set.pop_first(), Some(5..6));
         assert_eq!(set.pop_first(), Some(9..10));
         assert_eq!(set.pop_first(), None);

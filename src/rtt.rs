@@ -24,7 +24,6 @@ struct Measured {
     latest: Duration,
     smoothed: Duration,
     variation: Duration,
-    min: Duration,
 }
 
 impl RttEstimator {
@@ -34,11 +33,9 @@ impl RttEstimator {
         let sample = sample.saturating_sub(delay.min(LONGEST_DELAY));
         self.samples = self.samples.wrapping_add(1);
         let Some(known) = &mut self.measured else {
-            self.measured =
-                Some(Measured { latest: sample, smoothed: sample, variation: sample / 2, min: sample });
+            self.measured = Some(Measured { latest: sample, smoothed: sample, variation: sample / 2 });
             return sample;
         };
-        known.min = known.min.min(sample);
         known.latest = sample;
         known.variation = (known.variation * 3 + known.smoothed.abs_diff(sample)) / 4;
         known.smoothed = (known.smoothed * 7 + sample) / 8;
@@ -63,11 +60,6 @@ impl RttEstimator {
     /// How many measurements there were, modulo 2^32: it changes with each.
     pub fn samples(&self) -> u32 {
         self.samples
-    }
-
-    /// The smallest round trip seen, once there is one.
-    pub fn min(&self) -> Option<Duration> {
-        self.measured.map(|known| known.min)
     }
 
     /// How long to wait for an acknowledgement that the peer does not hold back.
@@ -110,7 +102,6 @@ mod tests {
             rtt.update(ms(60), ms(10));
         }
         assert!(rtt.smoothed() < ms(52), "{:?}", rtt.smoothed());
-        assert_eq!(rtt.min(), Some(ms(50)));
     }
 
     #[test]
@@ -118,8 +109,7 @@ mod tests {
         let mut rtt = RttEstimator::default();
         rtt.update(ms(300), ms(10_000));
         assert_eq!(rtt.smoothed(), ms(50));
-        rtt.update(ms(20), ms(10_000));
-        assert_eq!(rtt.min(), Some(ms(0)));
+        assert_eq!(rtt.update(ms(20), ms(10_000)), ms(0));
         assert!(rtt.loss_delay() >= GRANULARITY);
     }
 }

@@ -372,29 +372,16 @@ pub struct ConnectToken {
 }
 
 impl ConnectToken {
-    /// Reads a token and checks what the client can check of it, at unix time `now`.
+    /// Reads a token and checks what the client can check of it, at unix time `now`. As in the original, a
+    /// CUTE 1.00 token is still read in the second in which it expires, though no server accepts it then.
     pub fn read(
-        token: &[u8; TOKEN_SIZE],
-        application_id: u64,
-        now: u64,
-    ) -> Result<ConnectToken, InvalidToken> {
-        let version = token.first_chunk().and_then(|bytes| Version::from_bytes(*bytes));
-        ConnectToken::read_as(version.ok_or(InvalidToken::Version)?, token, application_id, now)
-    }
-
-    /// [`read`](Self::read) for a token that must be of `version`. As in the original, a CUTE 1.00 token
-    /// is read until the end of its last second, though no server takes it any more then.
-    pub(crate) fn read_as(
-        version: Version,
         token: &[u8; TOKEN_SIZE],
         application_id: u64,
         now: u64,
     ) -> Result<ConnectToken, InvalidToken> {
         let malformed = |_| InvalidToken::Malformed;
         let mut reader = Reader::new(token);
-        if reader.array() != Ok(*version.bytes()) {
-            return Err(InvalidToken::Version);
-        }
+        let version = reader.array().ok().and_then(Version::from_bytes).ok_or(InvalidToken::Version)?;
         let application = reader.u64().map_err(malformed)?;
         let _creation = reader.u64().map_err(malformed)?;
         let client_to_server = Key::new(reader.array().map_err(malformed)?);
@@ -496,6 +483,16 @@ mod tests {
         }
         let error = generate(&request(&keys, &v4), &SecretKey([3; 64])).unwrap_err();
         assert_eq!(error, TokenError::Key(KeyError::NotAPair));
+    }
+
+    #[test]
+    fn halves_of_two_pairs_are_refused_in_both_protocols() {
+        let pairs = [key_pair::from_seed([1; 32]), v1::signature::from_seed(&[1; 32])];
+        let others = [key_pair::from_seed([2; 32]), v1::signature::from_seed(&[2; 32])];
+        for ((public, secret), (other, _)) in pairs.into_iter().zip(others) {
+            assert!(PairKey::for_pair(&public, &secret).is_ok());
+            assert_eq!(PairKey::for_pair(&other, &secret).unwrap_err(), KeyError::WrongPublicKey);
+        }
     }
 
     #[test]

@@ -40,14 +40,6 @@ fn v1_key() -> &'static v1::token::TokenKey {
     KEY.get_or_init(|| v1::token::TokenKey::new(&v1::signature::from_seed(&[1; 32]).1).unwrap())
 }
 
-fn read(old: bool, token: &[u8; TOKEN_SIZE], now: u64) -> Result<ConnectToken, InvalidToken> {
-    if old {
-        v1::token::read(token, APPLICATION, now)
-    } else {
-        ConnectToken::read(token, APPLICATION, now)
-    }
-}
-
 /// What the server of a protocol learns of a token packet.
 fn open(old: bool, packet: &[u8; PACKET_SIZE]) -> Option<(u64, TokenKeys, Box<[u8; USER_DATA_SIZE]>)> {
     if old {
@@ -69,10 +61,10 @@ fn fitted<const SIZE: usize>(bytes: &[u8]) -> [u8; SIZE] {
 
 fuzz_target!(|input: Input| match input {
     Input::MadeUp { bytes, now } => {
+        if let Ok(token) = ConnectToken::read(&fitted(&bytes), APPLICATION, now) {
+            assert!(!token.servers.is_empty());
+        }
         for old in [false, true] {
-            if let Ok(token) = read(old, &fitted(&bytes), now) {
-                assert!(!token.servers.is_empty());
-            }
             assert!(open(old, &fitted(&bytes)).is_none(), "a made-up token opened");
         }
     }
@@ -101,7 +93,7 @@ fuzz_target!(|input: Input| match input {
         } else {
             token::generate_with(&request, token_key(), written.nonce)
         };
-        match read(old, &token, now) {
+        match ConnectToken::read(&token, APPLICATION, now) {
             Ok(read) => {
                 assert_eq!((read.expiration, read.handshake_timeout), (expiration, handshake_timeout));
                 assert_eq!(read.servers, servers);
@@ -116,7 +108,7 @@ fuzz_target!(|input: Input| match input {
         let mut altered = token.to_vec();
         damage(&mut altered, &written.edits);
         let altered: [u8; TOKEN_SIZE] = fitted(&altered);
-        let _ = read(old, &altered, now);
+        let _ = ConnectToken::read(&altered, APPLICATION, now);
         // CUTE 1.00 signs with Schnorr's scheme, in which a signature has another form.
         let covered = TOKEN_SIZE - if old { SIGNATURE_SIZE } else { 0 };
         if altered[REST_SIZE..covered] != token[REST_SIZE..covered] {

@@ -129,19 +129,9 @@ impl Connection {
         }
     }
 
-    /// What the server told the client.
-    pub fn accepted(&self) -> &Accepted {
-        &self.accepted
-    }
-
     /// True once the peer is known to be connected too.
     pub fn is_confirmed(&self) -> bool {
         self.confirmed
-    }
-
-    /// Says accepted again with the next packets.
-    pub fn repeat_accept(&mut self) {
-        self.accept_at = Instant::ZERO;
     }
 
     /// Where the peer is. It does not move.

@@ -10,8 +10,8 @@ use crate::crypto::Key;
 use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey};
 use crate::crypto::random;
 use crate::token::{
-    self, ConnectToken, InvalidToken, PACKET_SIZE, PUBLIC_SIZE, PublicSection, SECRET_SIZE,
-    SIGNATURE_SIZE, TOKEN_SIZE, TokenError, TokenKeys, TokenRequest, USER_DATA_SIZE, Version,
+    self, PACKET_SIZE, PUBLIC_SIZE, PublicSection, SECRET_SIZE, SIGNATURE_SIZE, TOKEN_SIZE, TokenError,
+    TokenKeys, TokenRequest, USER_DATA_SIZE, Version,
 };
 use zeroize::Zeroize;
 
@@ -44,12 +44,6 @@ impl TokenKey {
         let signing = SigningKey::new(secret)?;
         let secretbox = Secretbox::new(signing.as_key());
         Ok(TokenKey { signing, secretbox })
-    }
-
-    /// [`new`](Self::new), also checking that `public` is the other half.
-    pub fn for_pair(public: &PublicKey, secret: &SecretKey) -> Result<TokenKey, KeyError> {
-        let key = TokenKey::new(secret)?;
-        if key.public() == *public { Ok(key) } else { Err(KeyError::WrongPublicKey) }
     }
 
     /// The public half.
@@ -116,15 +110,6 @@ pub fn seal(
     writer.bytes(&signed);
     writer.bytes(&signature);
     packet
-}
-
-/// Reads a token as the client that was given it, and checks what the client can check of it, at unix time `now`.
-pub fn read(
-    token: &[u8; TOKEN_SIZE],
-    application_id: u64,
-    now: u64,
-) -> Result<ConnectToken, InvalidToken> {
-    ConnectToken::read_as(Version::V1, token, application_id, now)
 }
 
 /// A token packet taken apart, its public section checked to be well formed; nothing is proven yet.
@@ -195,6 +180,7 @@ fn read_secret(reader: &mut Reader<'_>) -> Result<TokenSecret, Malformed> {
 mod tests {
     use super::*;
     use crate::endpoint;
+    use crate::token::{ConnectToken, InvalidToken};
     use crate::v1::signature;
 
     fn token_key(seed: u8) -> TokenKey {
@@ -278,20 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_two_pairs_are_refused() {
-        let (public, secret) = signature::from_seed(&[1; 32]);
-        let (other, _) = signature::from_seed(&[2; 32]);
-        assert_eq!(TokenKey::for_pair(&public, &secret).unwrap().public(), public);
-        assert_eq!(TokenKey::for_pair(&other, &secret).unwrap_err(), KeyError::WrongPublicKey);
-    }
-
-    #[test]
     fn the_client_reads_what_the_back_end_wrote() {
         let token = token(&token_key(1));
-        let read = super::read(&token, 1, 10).unwrap();
+        let read = ConnectToken::read(&token, 1, 10).unwrap();
         assert_eq!((read.version, read.expiration, read.handshake_timeout), (Version::V1, 10, 3));
         assert_eq!(read.keys.client_to_server.as_bytes(), &[1; 32]);
-        assert_eq!(super::read(&token, 1, 11).unwrap_err(), InvalidToken::Expired);
-        assert_eq!(super::read(&token, 2, 10).unwrap_err(), InvalidToken::Application);
+        assert_eq!(ConnectToken::read(&token, 1, 11).unwrap_err(), InvalidToken::Expired);
+        assert_eq!(ConnectToken::read(&token, 2, 10).unwrap_err(), InvalidToken::Application);
     }
 }
