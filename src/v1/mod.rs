@@ -1,10 +1,10 @@
 //! CUTE 1.00, the protocol of the original `cute_net.h` v1.03, a file for each of its concepts.
 //!
 //! - The primitives: [`gimli`] below everything; [`hash`], [`drbg`], [`secretbox`], [`signature`].
-//! - [`token`]: what a back end gives a player. [`packet`]: everything else on the wire; [`packet_seal`]: that
-//!   each counts once.
+//! - [`token`]: what a back end gives a player. [`packet`]: everything else on the wire. [`packet_seal`]: no
+//!   sequence is used twice, and each packet counts once.
 //! - Letting in: [`attempt`] is the client's side of it, [`admission`] and [`pending`] the server's.
-//! - Payloads: [`payload`]. Knowing what arrived: [`received_packets`], [`sent_packets`].
+//! - Payloads: [`payload`]. What arrived: [`received_packets`]. What was sent: [`sent_packets`].
 //! - Messages out: [`reliable_sender`], [`window`], [`unreliable_queue`]. Messages in: [`inbox`],
 //!   [`reliable_receiver`], [`unreliable_receiver`], [`reassembly`].
 //! - [`transport`] and [`connection`] hold all of this together.

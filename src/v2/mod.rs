@@ -3,10 +3,14 @@
 //! - Letting in: [`token`], [`keys`], [`cookie`], [`handshake`]; [`attempt`] is the client's side of it,
 //!   [`admission`] the server's.
 //! - Packets: [`packet`], [`frame`] (reading), [`frame_writer`].
-//! - Knowing what arrived: [`received`], [`sent_packets`], [`loss`], [`congestion`].
+//! - What arrived: [`received`] decides when to say so. What was sent: [`sent_packets`] remembers it, [`loss`]
+//!   judges it, more patiently where a path reorders ([`reordering`]); what was lost once goes twice
+//!   ([`repeats`]).
+//! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`], [`pacer`] spreads what
+//!   it allows, [`path_mtu`] finds how large a datagram may be.
 //! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`], [`message_rate`]. Messages in:
 //!   [`inbox`], [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
-//! - [`path`]: a client that moves. [`connection`] holds all of this together.
+//! - A client that moves: [`path`]. [`connection`] holds all of this together.
 
 pub mod admission;
 pub mod attempt;
