@@ -6,6 +6,7 @@
 //! [`handle_timeout`](Client::handle_timeout), then [`poll_transmit`](Client::poll_transmit) until it
 //! gives `None`.
 
+use crate::attempt_timer::AttemptTimer;
 use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
@@ -14,7 +15,7 @@ use crate::message::{Delivery, Message};
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::token::{ConnectToken, InvalidToken, TOKEN_SIZE, Version};
-use crate::v2::attempt::{Attempt, Phase, SEND_INTERVAL};
+use crate::v2::attempt::{Attempt, SEND_INTERVAL};
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE, DenyReason};
 use crate::v2::inbox::{InboxBudget, Ready, Source};
 use crate::v2::keys::AssociatedPrefix;
@@ -44,7 +45,7 @@ pub enum ClientState {
     ChallengeResponseTimedOut = -3,
     /// The last server did not answer.
     ConnectionRequestTimedOut = -2,
-    /// The last server let the client not in.
+    /// The last server refused the client.
     ConnectionDenied = -1,
     /// Not connected, and nothing went wrong.
     Disconnected = 0,
@@ -320,7 +321,7 @@ impl Client {
             let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
             if token.expiration <= self.unix {
                 self.end(ClientState::ConnectTokenExpired, None);
-            } else if attempt.is_timed_out(now, timeout) && !self.context.is_catching_up() {
+            } else if attempt.timer_mut().is_timed_out(now, timeout) && !self.context.is_catching_up() {
                 let state = if attempt.is_challenged() {
                     ClientState::ChallengeResponseTimedOut
                 } else {
@@ -362,7 +363,7 @@ impl Client {
         let handshake = self.attempt.as_ref().zip(self.token.as_ref()).map(|(attempt, token)| {
             let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
             // An attempt that has seen no update yet waits for one.
-            attempt.poll_timeout(timeout).unwrap_or(now)
+            attempt.timer().poll_timeout(timeout).unwrap_or(now)
         });
         let connection = self.connection.as_ref().filter(|_| self.state == ClientState::Connected);
         handshake.or_else(|| connection?.poll_timeout(&self.context))
@@ -556,22 +557,22 @@ enum AnyAttempt {
 impl AnyAttempt {
     fn is_challenged(&self) -> bool {
         match self {
-            AnyAttempt::V1(attempt) => attempt.phase() == v1::attempt::Phase::Response,
-            AnyAttempt::V2(attempt) => attempt.phase() == Phase::Response,
+            AnyAttempt::V1(attempt) => attempt.is_challenged(),
+            AnyAttempt::V2(attempt) => attempt.is_challenged(),
         }
     }
 
-    fn is_timed_out(&mut self, now: Instant, timeout: Duration) -> bool {
+    fn timer(&self) -> &AttemptTimer {
         match self {
-            AnyAttempt::V1(attempt) => attempt.is_timed_out(now, timeout),
-            AnyAttempt::V2(attempt) => attempt.is_timed_out(now, timeout),
+            AnyAttempt::V1(attempt) => &attempt.timer,
+            AnyAttempt::V2(attempt) => &attempt.timer,
         }
     }
 
-    fn poll_timeout(&self, timeout: Duration) -> Option<Instant> {
+    fn timer_mut(&mut self) -> &mut AttemptTimer {
         match self {
-            AnyAttempt::V1(attempt) => attempt.poll_timeout(timeout),
-            AnyAttempt::V2(attempt) => attempt.poll_timeout(timeout),
+            AnyAttempt::V1(attempt) => &mut attempt.timer,
+            AnyAttempt::V2(attempt) => &mut attempt.timer,
         }
     }
 }

@@ -65,7 +65,8 @@
 //!   loss and jitter. [`log`]: what the operator is told.
 //!
 //! The engine:
-//! - [`connection`], [`rtt`], [`rate_limit`]: what the connections of both protocols have in common.
+//! - [`connection`], [`rtt`], [`rate_limit`], [`attempt_timer`]: what the connections of both protocols, and
+//!   the attempts at one, have in common.
 //! - [`v1`], [`v2`]: the protocols, a file for each concept; neither knows the other.
 //! - [`client`], [`server`]: who is connected, and what the program hears of it.
 //! - [`simulator`]: a bad network, between an engine and a socket or between two engines.
@@ -77,6 +78,7 @@
 //!
 //! CUTE 2.00 is described byte for byte in `docs/PROTOCOL.md`.
 
+pub mod attempt_timer;
 pub mod bytes;
 pub mod client;
 pub mod connection;

@@ -5,6 +5,7 @@
 use super::connection::{Connection, SEND_INTERVAL};
 use super::packet::{Accepted, CHALLENGE_DATA_SIZE, Challenge, Packet, Side};
 use super::packet_seal::PacketSeal;
+use crate::attempt_timer::AttemptTimer;
 use crate::connection::{Context, Setup};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
@@ -12,16 +13,6 @@ use crate::endpoint::Path;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::token::{PACKET_SIZE, TokenKeys};
-use std::time::Duration;
-
-/// What the client is trying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// To get a challenge.
-    Request,
-    /// To get accepted.
-    Response,
-}
 
 /// What a packet of the server did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +23,7 @@ pub enum Answer {
     Nothing,
     /// The server lets the client in.
     Accepted(Accepted),
-    /// The server lets the client not in.
+    /// The server refuses the client.
     Denied,
 }
 
@@ -40,54 +31,44 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Attempt {
     seal: PacketSeal,
+    /// Nonce and data of the challenge to answer.
     challenge: Option<(u64, Box<[u8; CHALLENGE_DATA_SIZE]>)>,
-    /// When the phase began: at the first update after it did.
-    since: Option<Instant>,
-    send_at: Option<Instant>,
+    /// When the next packet is due, and the phase over.
+    pub timer: AttemptTimer,
 }
 
 impl Attempt {
     /// Starts with the keys of the token.
     pub fn new(keys: &TokenKeys) -> Attempt {
         let seal = PacketSeal::new(Side::Client, keys);
-        Attempt { seal, challenge: None, since: None, send_at: None }
+        Attempt { seal, challenge: None, timer: AttemptTimer::new(SEND_INTERVAL) }
     }
 
-    /// What the client is trying.
-    pub fn phase(&self) -> Phase {
-        if self.challenge.is_none() { Phase::Request } else { Phase::Response }
+    /// True once the server has given a challenge: from then on the client asks to be accepted.
+    pub fn is_challenged(&self) -> bool {
+        self.challenge.is_some()
     }
 
     /// Takes in a packet of the server that is tried.
     pub fn handle_packet(&mut self, packet: &mut [u8]) -> Result<Answer, DropReason> {
-        let phase = self.phase();
+        let is_challenged = self.is_challenged();
         match self.seal.open(packet)? {
-            Packet::ChallengeRequest(challenge) if phase == Phase::Request => {
+            Packet::ChallengeRequest(challenge) if !is_challenged => {
                 self.challenge = Some((challenge.nonce, Box::new(*challenge.data)));
-                self.since = None;
-                self.send_at = None;
+                self.timer.begin_phase();
                 Ok(Answer::Challenged)
             }
             // The first is answered; what is sent before the client knows that it is in comes again.
             Packet::ChallengeRequest(_) => Ok(Answer::Nothing),
-            Packet::Keepalive | Packet::Payload(_) if phase == Phase::Response => Ok(Answer::Nothing),
-            Packet::Accepted(accepted) if phase == Phase::Response => Ok(Answer::Accepted(accepted)),
+            Packet::Keepalive | Packet::Payload(_) if is_challenged => Ok(Answer::Nothing),
+            Packet::Accepted(accepted) if is_challenged => Ok(Answer::Accepted(accepted)),
             Packet::Denied => Ok(Answer::Denied),
-            _ => Err(DropReason::Unexpected),
+            Packet::Keepalive
+            | Packet::Payload(_)
+            | Packet::Accepted(_)
+            | Packet::Disconnect
+            | Packet::ChallengeResponse(_) => Err(DropReason::Unexpected),
         }
-    }
-
-    /// Notes an update. True if the phase has taken `timeout` or longer; its clock starts at the first update
-    /// after it began, so that what the program did before does not count.
-    pub fn is_timed_out(&mut self, now: Instant, timeout: Duration) -> bool {
-        let since = *self.since.get_or_insert(now);
-        now.since(since) >= timeout
-    }
-
-    /// When the next packet is due; `None` before the first update.
-    pub fn poll_timeout(&self, timeout: Duration) -> Option<Instant> {
-        let times = [self.send_at, self.since.map(|since| since + timeout)];
-        times.into_iter().flatten().min()
     }
 
     /// Writes the packet that is due, at most one an update.
@@ -98,13 +79,9 @@ impl Attempt {
         generator: &mut Generator,
         buffer: &mut [u8],
     ) -> Option<usize> {
-        if self.send_at.is_some_and(|at| at > now) {
+        if !self.timer.poll_send(now) {
             return None;
         }
-        // D57: the rhythm keeps its remainder: ten a second at any update rate above that.
-        let due = self.send_at.unwrap_or(now);
-        let late = Duration::from_nanos((now.since(due).as_nanos() % SEND_INTERVAL.as_nanos()) as u64);
-        self.send_at = Some(now - late + SEND_INTERVAL);
         match &self.challenge {
             Some((nonce, data)) => {
                 let response = Packet::ChallengeResponse(Challenge { nonce: *nonce, data });
@@ -142,6 +119,7 @@ mod tests {
     use super::super::packet::MAX_SIZE;
     use super::*;
     use crate::crypto::Key;
+    use std::time::Duration;
 
     const ACCEPTED: Accepted = Accepted { client_id: 1, max_clients: 32, connection_timeout: 10 };
     const TOKEN: [u8; PACKET_SIZE] = [0; PACKET_SIZE];
@@ -218,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn d37_each_phase_has_the_whole_timeout_from_its_first_update_on() {
+    fn d37_a_challenge_begins_a_phase_with_the_whole_timeout() {
         let mut f = fixture();
         let (at, timeout) = (|s| Instant::ZERO + Duration::from_secs(s), Duration::from_secs(5));
-        assert!(!f.attempt.is_timed_out(at(100), timeout));
-        assert!(!f.attempt.is_timed_out(at(104), timeout));
+        assert!(!f.attempt.timer.is_timed_out(at(100), timeout));
+        assert!(!f.attempt.timer.is_timed_out(at(104), timeout));
         f.receives(&challenge(5, &[5; 256])).unwrap();
-        assert!(!f.attempt.is_timed_out(at(106), timeout));
-        assert_eq!(f.attempt.poll_timeout(timeout), Some(at(111)));
-        assert!(f.attempt.is_timed_out(at(111), timeout));
+        assert!(!f.attempt.timer.is_timed_out(at(106), timeout));
+        assert_eq!(f.attempt.timer.poll_timeout(timeout), Some(at(111)));
+        assert!(f.attempt.timer.is_timed_out(at(111), timeout));
     }
 }

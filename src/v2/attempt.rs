@@ -4,6 +4,7 @@
 
 use super::handshake::{self, DenyReason, REQUEST_SIZE, RESPONSE_SIZE, Request};
 use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
+use crate::attempt_timer::AttemptTimer;
 use crate::bytes::Writer;
 use crate::time::Instant;
 use crate::token::{PACKET_SIZE, TokenKeys};
@@ -14,26 +15,18 @@ pub const SEND_INTERVAL: Duration = Duration::from_millis(100);
 /// Responses without an answer after which requests are sent again: the cookie may have become too old.
 const PATIENCE: u32 = 10;
 
-/// What the client is trying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// To get a challenge.
-    Request,
-    /// To get accepted.
-    Response,
-}
-
 /// An attempt at one server.
 #[derive(Debug)]
 pub struct Attempt {
     random: ClientRandom,
-    interval: Duration,
-    phase: Phase,
-    /// When the phase began: at the first update after it did.
-    since: Option<Instant>,
-    send_at: Option<Instant>,
+    /// True once a challenge has opened: from then on the client asks to be accepted.
+    challenged: bool,
+    /// The cookie to show, and the keys that it makes; none before a challenge, and when it is too old.
     cookie: Option<(CookieBytes, SessionKeys)>,
+    /// Responses with this cookie that got no answer.
     unanswered: u32,
+    /// When the next packet is due, and the phase over.
+    pub timer: AttemptTimer,
 }
 
 impl Attempt {
@@ -41,42 +34,35 @@ impl Attempt {
     pub fn new(random: ClientRandom, interval: Duration) -> Attempt {
         Attempt {
             random,
-            interval,
-            phase: Phase::Request,
-            since: None,
-            send_at: None,
+            challenged: false,
             cookie: None,
             unanswered: 0,
+            timer: AttemptTimer::new(interval),
         }
     }
 
-    /// What the client is trying.
-    pub fn phase(&self) -> Phase {
-        self.phase
+    /// True once the server has given a challenge: from then on the client asks to be accepted.
+    pub fn is_challenged(&self) -> bool {
+        self.challenged
     }
 
-    /// True while a challenge is welcome: none has opened, or its cookie got no answer.
-    fn wants_challenge(&self) -> bool {
-        self.cookie.is_none()
-    }
-
-    /// Takes in a challenge; returns the session keys if it is the one to answer.
+    /// Takes in a challenge; returns the session keys if it is the one to answer: the first that opens, and
+    /// the first after a cookie that got no answer.
     pub fn handle_challenge(
         &mut self,
         prefix: &AssociatedPrefix,
         token: &TokenKeys,
         bytes: &[u8],
     ) -> Option<&SessionKeys> {
-        if !self.wants_challenge() {
+        if self.cookie.is_some() {
             return None;
         }
         let (cookie, keys) = handshake::open_challenge(prefix, token, &self.random, bytes)?;
-        if self.phase == Phase::Request {
-            self.phase = Phase::Response;
-            self.since = None;
+        if !std::mem::replace(&mut self.challenged, true) {
+            self.timer.begin_phase();
         }
         self.unanswered = 0;
-        self.send_at = None;
+        self.timer.send_at_once();
         Some(&self.cookie.insert((cookie, keys)).1)
     }
 
@@ -90,19 +76,6 @@ impl Attempt {
         handshake::open_denied(prefix, token, &self.random, bytes)
     }
 
-    /// Notes an update. True if the phase has taken `timeout` or longer; its clock starts at the first
-    /// update after it began, so that what the program did before does not count.
-    pub fn is_timed_out(&mut self, now: Instant, timeout: Duration) -> bool {
-        let since = *self.since.get_or_insert(now);
-        now.since(since) >= timeout
-    }
-
-    /// When the next packet is due; `None` before the first update.
-    pub fn poll_timeout(&self, timeout: Duration) -> Option<Instant> {
-        let times = [self.send_at, self.since.map(|since| since + timeout)];
-        times.into_iter().flatten().min()
-    }
-
     /// Writes the packet that is due, at most one an update.
     pub fn poll_transmit(
         &mut self,
@@ -111,14 +84,9 @@ impl Attempt {
         token: &[u8; PACKET_SIZE],
         buffer: &mut [u8],
     ) -> Option<usize> {
-        if self.send_at.is_some_and(|at| at > now) {
+        if !self.timer.poll_send(now) {
             return None;
         }
-        // The rhythm keeps its remainder: ten a second at any update rate above that.
-        let due = self.send_at.unwrap_or(now);
-        let late = Duration::from_nanos((now.since(due).as_nanos() % self.interval.as_nanos()) as u64);
-        self.send_at = Some(now - late + self.interval);
-
         let request = Request { token, random: self.random };
         if self.unanswered >= PATIENCE {
             self.cookie = None;
