@@ -8,12 +8,12 @@ mod server;
 pub use client::{ClientHost, ConnectError, Wire};
 pub use server::{NotAllSent, ServerHost, ServerHostConfig, StartError};
 
+use crate::connection::Transmit;
 use crate::endpoint::Path;
 use crate::message::Delivery;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::SEND_SIZE;
 use crate::time::Instant;
-use crate::v2::connection::Transmit;
 use std::time::Duration;
 
 /// When messages leave.

@@ -4,7 +4,7 @@
 
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::crypto::Key;
-use crate::crypto::key_pair::{KeyError, PublicKey, SecretKey, TokenKey};
+use crate::crypto::key_pair::{self, KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
 use crate::crypto::xchacha::XNONCE_SIZE;
 use crate::{v1, v2};
@@ -158,6 +158,14 @@ impl fmt::Display for TokenError {
 }
 
 impl std::error::Error for TokenError {}
+
+/// Makes a key pair of this protocol from the operating system's random bytes.
+pub fn generate_pair(version: Version) -> Result<(PublicKey, SecretKey), RandomError> {
+    match version {
+        Version::V1 => v1::signature::generate(),
+        Version::V2 => key_pair::generate(),
+    }
+}
 
 /// Makes a connect token. The kind of `secret` chooses the protocol that the connection will speak.
 pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; TOKEN_SIZE], TokenError> {
@@ -414,7 +422,6 @@ impl ConnectToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::key_pair;
     use crate::endpoint;
 
     const USER_DATA: [u8; USER_DATA_SIZE] = [9; USER_DATA_SIZE];

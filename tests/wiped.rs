@@ -3,6 +3,7 @@
 #![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use cute_net::client::{Client, ClientState};
+use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::cipher::{Cipher, PacketCipher};
 use cute_net::crypto::key_pair;
@@ -13,7 +14,6 @@ use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v1::secretbox::Secretbox;
 use cute_net::v1::{self, signature};
-use cute_net::v2::connection::Arrival;
 use cute_net::v2::handshake::{RESPONSE_SIZE, Response};
 use cute_net::v2::keys::SessionKeys;
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -6,6 +6,7 @@ pub mod hostile;
 pub mod memory;
 
 use cute_net::client::{Client, ClientState};
+use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
 use cute_net::datagram::LARGEST_DATAGRAM;
@@ -15,7 +16,6 @@ use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
-use cute_net::v2::connection::Arrival;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -7,8 +7,8 @@ use crate::crypto::random;
 use crate::host::{ClientHost, simulator_config};
 use crate::log::{self, Level};
 use crate::message::{Delivery, Message};
+use crate::sending::SendError;
 use crate::token::TOKEN_SIZE;
-use crate::v2::outbox::SendError;
 use std::ffi::{c_char, c_int, c_void};
 use std::time::Duration;
 

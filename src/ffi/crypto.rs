@@ -3,10 +3,10 @@
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{guarded, text};
 use crate::crypto::Key;
-use crate::crypto::key_pair::{self, PublicKey, SecretKey};
+use crate::crypto::key_pair::{PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::endpoint;
-use crate::token::{self, MAX_SERVERS, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use crate::token::{self, MAX_SERVERS, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE, Version};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::net::SocketAddr;
 use zeroize::Zeroize;
@@ -51,7 +51,7 @@ const _: () =
 
 /// Without random bytes nothing secret can be made, and the functions that need them most can't say so:
 /// better no process than keys that everybody knows. No system does this once it is up.
-pub(super) fn or_abort<T>(result: Result<T, RandomError>) -> T {
+fn or_abort<T>(result: Result<T, RandomError>) -> T {
     result.unwrap_or_else(|error| {
         eprintln!("cute_net: {error}");
         std::process::abort();
@@ -92,11 +92,24 @@ pub unsafe extern "C" fn cn_crypto_sign_keygen(
     public_key: *mut cn_crypto_sign_public_t,
     secret_key: *mut cn_crypto_sign_secret_t,
 ) {
+    // SAFETY: the caller passes room for each half, or NULL.
+    unsafe { keygen(Version::V2, public_key, secret_key) };
+}
+
+/// Writes the halves of a new pair, unless there is no room for one.
+///
+/// # Safety
+/// Each pointer is NULL or has room for a key.
+pub(super) unsafe fn keygen(
+    version: Version,
+    public_key: *mut cn_crypto_sign_public_t,
+    secret_key: *mut cn_crypto_sign_secret_t,
+) {
     if public_key.is_null() || secret_key.is_null() {
         return;
     }
-    let (public, secret) = or_abort(key_pair::generate());
-    // SAFETY: the caller passes room for each half.
+    let (public, secret) = or_abort(token::generate_pair(version));
+    // SAFETY: as this function's.
     unsafe {
         public_key.write(cn_crypto_sign_public_t { key: public.0 });
         secret_key.write(cn_crypto_sign_secret_t { key: secret.0 });

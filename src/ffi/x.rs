@@ -1,7 +1,7 @@
 //! What the original does not have (`cute_net_x.h`).
 
 use super::client::{cn_client_t, delivery, with_client};
-use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, or_abort};
+use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, keygen};
 use super::endpoint::{cn_endpoint_t, read_address};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::server::{cn_server_t, slot, with_server};
@@ -11,8 +11,7 @@ use crate::drop_reason::{DropCounters, DropReason};
 use crate::host::{NotAllSent, SendMode};
 use crate::log::{self, Level};
 use crate::server::MAX_CLIENTS;
-use crate::token::USER_DATA_SIZE;
-use crate::v1;
+use crate::token::{USER_DATA_SIZE, Version};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,15 +126,8 @@ pub unsafe extern "C" fn cnx_crypto_sign_keygen_1_00(
     public_key: *mut cn_crypto_sign_public_t,
     secret_key: *mut cn_crypto_sign_secret_t,
 ) {
-    if public_key.is_null() || secret_key.is_null() {
-        return;
-    }
-    let (public, secret) = or_abort(v1::signature::generate());
-    // SAFETY: the caller passes room for each half.
-    unsafe {
-        public_key.write(cn_crypto_sign_public_t { key: public.0 });
-        secret_key.write(cn_crypto_sign_secret_t { key: secret.0 });
-    }
+    // SAFETY: the caller passes room for each half, or NULL.
+    unsafe { keygen(Version::V1, public_key, secret_key) };
 }
 
 /// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was created with:
@@ -160,7 +152,7 @@ pub unsafe extern "C" fn cnx_server_add_key(
     unsafe {
         with_server(server, internal_failure(), |server| match server.add_key(&public, &secret) {
             Ok(()) => success(),
-            Err(error) => failure_with(format_args!("{error}")),
+            Err(error) => failure_with(error),
         })
     }
 }

@@ -3,9 +3,9 @@
 //! message the protocol allows can be sent, and no number of clients takes more than the whole.
 
 use super::Server;
+use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
-use crate::v2::inbox::InboxBudget;
 use crate::v2::send_space::SendCredit;
 use std::collections::VecDeque;
 use std::time::Duration;

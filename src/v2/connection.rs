@@ -17,7 +17,7 @@ use super::path::{PathState, ProbeBytes};
 use super::received::ReceivedPackets;
 use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
-pub use crate::connection::{Arrival, Context, End, Needed, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Context, End, Needed, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};

@@ -4,7 +4,7 @@
 
 use crate::bytes::{Malformed, Reader};
 use crate::message::Delivery;
-pub use crate::sending::CHANNELS;
+use crate::sending::CHANNELS;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 

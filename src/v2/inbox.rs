@@ -2,13 +2,14 @@
 //! missing. Bounded whatever the peer does: reliable messages by the credit it was granted, unreliable
 //! ones by a budget of their own, whose oldest give way to the newest.
 
-use super::frame::{CHANNELS, MessageFrame};
+use super::frame::MessageFrame;
 use super::receive_credit::ReceiveCredit;
 use super::receive_space::{ReceiveSpace, Violation};
 use super::unreliable_assemblies::UnreliableAssemblies;
 use crate::message::{Delivery, Message, MessageInfo};
 use crate::prefetch::prefetch;
-pub use crate::ready::{InboxBudget, Ready, Source};
+use crate::ready::{InboxBudget, Ready, Source};
+use crate::sending::CHANNELS;
 use crate::time::Instant;
 use std::collections::VecDeque;
 

@@ -7,8 +7,9 @@ use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST, Payload};
 use crate::prefetch::prefetch;
-use crate::sending::{CHANNEL_BUDGET, CHANNELS, QUEUE_BUDGET, RELIABLE_BUDGET};
-pub use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping};
+use crate::sending::{
+    CHANNEL_BUDGET, CHANNELS, MAX_MESSAGE_SIZE, QUEUE_BUDGET, RELIABLE_BUDGET, SendError, Shaping,
+};
 use crate::time::Instant;
 use std::cmp::Reverse;
 

@@ -2,10 +2,10 @@
 //! memory, granted ahead. A message is begun only if it fits whole, so everything begun can finish,
 //! and a receiver never has to refuse what it let begin.
 
-use super::outbox::MAX_MESSAGE_SIZE;
 use super::receive_space::Violation;
 use super::send_space::SendCredit;
 use crate::message::MESSAGE_COST;
+use crate::sending::MAX_MESSAGE_SIZE;
 
 /// Credit granted to the peer, and what became of it.
 #[derive(Clone, Copy, Debug)]

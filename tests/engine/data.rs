@@ -5,8 +5,8 @@ use crate::{ms, secs};
 use cute_net::client::ClientState::*;
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::{self, *};
+use cute_net::sending::{MAX_MESSAGE_SIZE, SendError};
 use cute_net::simulator::SimulatorConfig;
-use cute_net::v2::outbox::{MAX_MESSAGE_SIZE, SendError};
 
 fn bad(loss: f64) -> SimulatorConfig {
     SimulatorConfig {

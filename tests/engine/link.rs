@@ -4,13 +4,13 @@
 
 use crate::world::{World, WorldClient};
 use cute_net::client::ClientState;
+use cute_net::connection::Arrival;
 use cute_net::datagram::LARGEST_DATAGRAM;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::Event;
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
-use cute_net::v2::connection::Arrival;
 use std::time::Duration;
 
 /// What the link is like in both directions, and who is at it.

@@ -6,10 +6,10 @@ use cute_net::client::ClientState::{Connected, Disconnected};
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::{self, *};
 use cute_net::reason::DisconnectReason;
+use cute_net::sending::SendError;
 use cute_net::server::ServerConfig;
 use cute_net::simulator::SimulatorConfig;
 use cute_net::time::Instant;
-use cute_net::v2::outbox::SendError;
 use std::time::Duration;
 
 /// One connected client of a server set up by `set`.

@@ -1,6 +1,7 @@
 //! A server, its clients and the network between them, all in virtual time.
 
 use cute_net::client::{Client, ClientState};
+use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::drop_reason::DropReason;
@@ -12,7 +13,6 @@ use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v1;
-use cute_net::v2::connection::Arrival;
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -5,8 +5,8 @@ use crate::sessions::model::{CHANNELS, DELIVERIES, Flow, Sent};
 use crate::{ms, secs};
 use cute_net::client::ClientState;
 use cute_net::reason::DisconnectReason;
+use cute_net::sending::SendError;
 use cute_net::simulator::SimulatorConfig;
-use cute_net::v2::outbox::SendError;
 
 /// Why a message may be refused.
 fn may_refuse(error: SendError, channel: u8, size: usize, flow: &Flow, is_up: bool) -> bool {
