@@ -36,7 +36,12 @@ impl Server {
                 self.handle_token(arrival, packet.ok_or(DropReason::Size)?)
             }
             PacketType::ChallengeResponse => self.handle_echo(arrival, bytes),
-            _ => Err(DropReason::UnknownAddress),
+            PacketType::Accepted
+            | PacketType::Denied
+            | PacketType::Keepalive
+            | PacketType::Disconnect
+            | PacketType::ChallengeRequest
+            | PacketType::Payload => Err(DropReason::UnknownAddress),
         }
     }
 

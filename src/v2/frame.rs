@@ -69,13 +69,6 @@ pub enum Frame<'a> {
     Unknown,
 }
 
-impl Frame<'_> {
-    /// True if the peer must acknowledge a packet that holds such a frame.
-    pub fn is_ack_eliciting(&self) -> bool {
-        !matches!(self, Frame::Ack(_) | Frame::Close { .. })
-    }
-}
-
 /// What the server tells a client it lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accept {

@@ -155,10 +155,17 @@ impl PathState {
         Some((moving.old_probe, moving.from))
     }
 
-    /// Notes that a probe left; it is repeated after a probe timeout.
-    pub fn on_probe_sent(&mut self, old: bool, now: Instant, probe_timeout: Duration) {
+    /// Notes that a probe of the current address left; it is repeated after a probe timeout.
+    pub fn on_probe_sent(&mut self, now: Instant, probe_timeout: Duration) {
         if let Some(moving) = &mut self.moving {
-            *(if old { &mut moving.old_probe_at } else { &mut moving.probe_at }) = now + probe_timeout;
+            moving.probe_at = now + probe_timeout;
+        }
+    }
+
+    /// Notes that a probe of the address the connection came from left; it is repeated after a probe timeout.
+    pub fn on_old_probe_sent(&mut self, now: Instant, probe_timeout: Duration) {
+        if let Some(moving) = &mut self.moving {
+            moving.old_probe_at = now + probe_timeout;
         }
     }
 
@@ -238,8 +245,8 @@ mod tests {
     fn an_address_that_never_echoes_is_left_again() {
         let mut f = Fixture::new();
         f.packet("10.0.0.2:1", true, at(0));
-        f.state.on_probe_sent(false, at(0), PTO);
-        f.state.on_probe_sent(true, at(0), PTO);
+        f.state.on_probe_sent(at(0), PTO);
+        f.state.on_old_probe_sent(at(0), PTO);
         assert_eq!(f.state.due_probe(at(199)), None);
         assert!(f.state.due_probe(at(200)).is_some());
         assert!(f.state.due_old_probe(at(200)).is_some());

@@ -164,10 +164,19 @@ impl Connection {
     }
 }
 
+/// How urgently a packet with this frame wants to be acknowledged.
 fn urgency_of(frame: &Frame<'_>) -> Urgency {
     match frame {
+        Frame::Ack(_) | Frame::Close { .. } => Urgency::None,
         Frame::Message(message) if !message.delivery.is_reliable() => Urgency::Lazy,
-        frame if frame.is_ack_eliciting() => Urgency::Strict,
-        _ => Urgency::None,
+        Frame::Message(_)
+        | Frame::Ping
+        | Frame::Accept(_)
+        | Frame::PathProbe(_)
+        | Frame::PathEcho(_)
+        | Frame::Credit(_)
+        | Frame::Limit(_)
+        | Frame::Blocked(_)
+        | Frame::Unknown => Urgency::Strict,
     }
 }

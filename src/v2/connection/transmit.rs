@@ -75,7 +75,7 @@ impl Connection {
             && let Some((probe, path)) = self.path.due_old_probe(now)
         {
             let probe_timeout = self.probe_timeout(context);
-            self.path.on_probe_sent(true, now, probe_timeout);
+            self.path.on_old_probe_sent(now, probe_timeout);
             let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
             return Some(Transmit { path, size });
         }
@@ -90,7 +90,7 @@ impl Connection {
                     self.send_packet(context, room, |_, _, writer, _| writer.path_probe(&probe))
             {
                 let probe_timeout = self.probe_timeout(context);
-                self.path.on_probe_sent(false, now, probe_timeout);
+                self.path.on_probe_sent(now, probe_timeout);
                 self.path.on_sent(size);
                 return Some(Transmit { path, size });
             }
@@ -223,7 +223,7 @@ impl Connection {
             && writer.path_probe(&probe)
         {
             let probe_timeout = self.probe_timeout(context);
-            self.path.on_probe_sent(false, now, probe_timeout);
+            self.path.on_probe_sent(now, probe_timeout);
         }
         self.due.echoes.retain(|echo| !writer.path_echo(echo));
         if self.due.credit || self.inbox.credit.is_grant_due() {
