@@ -2,7 +2,7 @@
 //! integers of RFC 9000 section 16. The only code that indexes into what came from the network,
 //! so that no length a peer sends can reach past the bytes it sent.
 
-/// What a reader meets when the bytes end too early or say something that cannot be.
+/// The bytes end too early, or say what can't be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 

@@ -25,7 +25,8 @@ use crate::{v1, v2};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-/// A server that is silent for this long, or three probe timeouts, is asked whether it is still there.
+/// A server that is silent for this long, or for this many probe timeouts if that is longer, is asked whether it
+/// still has the connection.
 const SUSPICION: Duration = Duration::from_millis(1500);
 const SUSPICION_PROBES: u32 = 3;
 /// How often it is asked.
@@ -81,7 +82,7 @@ pub struct Client {
     shaping: Shaping,
     /// The largest datagram this end receives.
     largest_datagram: usize,
-    /// True if the program did something since the last update that makes the next one send.
+    /// True if the program did something since the last update for which a datagram should leave.
     stirred: bool,
     counters: DropCounters,
 }

@@ -75,7 +75,8 @@ impl fmt::Display for Printed {
 pub struct Path {
     /// The peer's address, in [`canonical`] form.
     pub remote: SocketAddr,
-    /// The own address, where a socket bound to a wildcard has several: replies leave from it.
+    /// The address of this machine that a datagram was sent to, and that replies leave from; `None` where the
+    /// system does not say, or the socket is bound to one address.
     pub local: Option<IpAddr>,
 }
 

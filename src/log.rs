@@ -1,5 +1,5 @@
-//! Messages for the operator, over a callback of the program's. Off until one is set. Whatever an
-//! attacker can cause is said at debug level only: a flood must not become a full disk.
+//! What the operator is told, through a callback of the program's; nobody until one is set. Whatever an
+//! attacker can cause is said at debug level only: a flood must not fill a disk.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -23,10 +23,11 @@ pub enum Level {
 pub type Callback = Arc<dyn Fn(Level, &str) + Send + Sync>;
 
 static CALLBACK: RwLock<Option<Callback>> = RwLock::new(None);
-/// Messages above this level are not even put together.
+/// Messages that matter less than this level are not even put together; 0 while nobody listens.
 static MOST: AtomicU8 = AtomicU8::new(0);
 
-/// Sends messages up to `most` to `callback` from now on; `None` to none.
+/// Passes messages of level `most` and of those that matter more to `callback` from now on; to nobody with
+/// `None`.
 pub fn set_callback(callback: Option<Callback>, most: Level) {
     MOST.store(if callback.is_some() { most as u8 } else { 0 }, Ordering::Relaxed);
     *CALLBACK.write().unwrap_or_else(PoisonError::into_inner) = callback;

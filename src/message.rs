@@ -10,11 +10,11 @@ use std::sync::Arc;
 pub enum Delivery {
     /// Once, complete, after every earlier such message of its channel.
     ReliableOrdered,
-    /// Once and complete, as soon as it is there.
+    /// Once, complete, as soon as it has arrived.
     ReliableUnordered,
-    /// Perhaps.
+    /// Complete or not at all, in any order.
     Unreliable,
-    /// Perhaps, and never after a later one of its channel.
+    /// Complete or not at all, and never after a later such message of its channel.
     UnreliableSequenced,
 }
 
@@ -76,7 +76,7 @@ impl<'a, B: AsRef<[u8]> + ?Sized> From<&'a B> for Payload<'a> {
     }
 }
 
-/// What a message costs of credit, of queues and of memory, besides its bytes.
+/// Bytes that a message takes of credit, of queues and of memory besides its own.
 pub const MESSAGE_COST: usize = 64;
 
 /// A message that arrived whole.

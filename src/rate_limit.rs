@@ -1,16 +1,17 @@
-//! Bytes a second that a connection may send, and that a server takes from one: all of its datagrams,
-//! UDP payload.
+//! How many bytes a second a connection may send, and how many a server takes from one. All datagrams of
+//! the connection count, with their UDP payload.
 
+use crate::datagram::BASE_DATAGRAM;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
 
-/// Rates below this count as this: keepalives and acknowledgements need as much.
+/// Bytes a second; a lower rate counts as this one, because keepalives and acknowledgements need as much.
 pub const LEAST_RATE: u32 = 1000;
-/// A cap lets a tenth of a second's worth leave at once, and waiting unreliable messages be as much.
+/// One part in this many of a second's worth may leave at once, and as much of unreliable messages wait.
 const BURST: u32 = 10;
-/// At least one datagram of the largest size leaves at once.
-const LEAST_BURST: u32 = 1200;
-/// What is taken at once at least: what a network holds back for a moment arrives together.
+/// Bytes that may leave at once however low the rate: a whole datagram.
+const LEAST_BURST: u32 = BASE_DATAGRAM as u32;
+/// Bytes that are taken at once however low the rate: what a network holds back for a moment arrives together.
 const LEAST_TAKEN: u32 = 16 * 1024;
 /// A client stays below what the server takes by one part in this many: no two clocks agree.
 const MARGIN: u32 = 64;

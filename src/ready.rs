@@ -1,9 +1,10 @@
-//! Messages that a program can take, in the order in which it takes them, and the memory they may use.
+//! Messages that arrived and wait for the program, in the order in which it takes them, and the memory they
+//! may use.
 
 use crate::message::Message;
 use std::collections::VecDeque;
 
-/// Memory for what arrives over one connection: 24 MiB of it reliable, enough for the largest message.
+/// Bytes of memory for what arrives over one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct InboxBudget {
     /// Bytes of reliable messages begun and not taken by the program.
@@ -13,7 +14,7 @@ pub struct InboxBudget {
 }
 
 impl InboxBudget {
-    /// Three quarters and one quarter of 32 MiB.
+    /// Three quarters and one quarter of 32 MiB: the largest message, 20 MiB, fits into the first.
     pub const DEFAULT: InboxBudget = InboxBudget { reliable: 24 << 20, unreliable: 8 << 20 };
 }
 
@@ -26,7 +27,7 @@ pub enum Source {
     Channels,
 }
 
-/// Messages that can be taken.
+/// Messages that wait for the program.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// Those sent reliably.

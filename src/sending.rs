@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// Wire channels of a connection: 0 for packets, 1 to 8 for message channels 0 to 7.
+/// How many wire channels a connection has: 0 for packets, 1 to 8 for message channels 0 to 7.
 pub const CHANNELS: usize = 9;
-/// The largest message (`CN_TRANSPORT_MAX_SIZE_SINGLE_SEND` of the original).
+/// Bytes of the largest message (`CN_TRANSPORT_MAX_SIZE_SINGLE_SEND` of the original).
 pub const MAX_MESSAGE_SIZE: usize = 20 << 20;
 /// Bytes one connection may have queued, [`MESSAGE_COST`](crate::message::MESSAGE_COST) for each message counted.
 pub const QUEUE_BUDGET: usize = 32 << 20;

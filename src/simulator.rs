@@ -1,6 +1,6 @@
-//! A bad network: latency, jitter, loss, duplication, reordering and a rate limit, from a seed. It has
-//! the engine's shape, datagrams and time in, datagrams out, so that tests run it in virtual time and
-//! the host between the engine and the socket.
+//! A bad network: latency, jitter, loss, duplication, reordering and a rate limit, drawn from a seed. It has
+//! the shape of the engine, datagrams and time in, datagrams out: tests run it in virtual time, the host
+//! between the engine and the socket.
 
 use crate::crypto::random::Generator;
 use crate::time::Instant;
@@ -8,12 +8,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-/// How bad the network is, in one direction.
+/// How bad the network is, in one direction. The default is a perfect one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SimulatorConfig {
     /// Every datagram takes at least this long.
     pub latency: Duration,
-    /// And up to this much longer, evenly spread; which reorders.
+    /// And up to this much longer, evenly spread, which also reorders.
     pub jitter: Duration,
     /// The chance of a datagram to be lost, 0 to 1.
     pub loss: f64,

@@ -1,4 +1,4 @@
-//! A set of slot numbers that is walked in order.
+//! A set of slot numbers, walked in order: one bit for each slot, so that neither adding nor walking searches.
 
 /// One bit for each slot.
 #[derive(Clone, Debug, Default)]

@@ -7,13 +7,13 @@ use std::time::Duration;
 const SLOTS: usize = 8;
 const SLOT: Duration = Duration::from_millis(500);
 
-/// The sum of what was noted in each of the last four seconds' halves.
+/// What was noted in each half second of the last four seconds.
 #[derive(Clone, Debug, Default)]
 struct Window {
     slots: [u32; SLOTS],
     /// Which half second since the start of the clock the newest slot stands for.
     newest: u64,
-    /// When the first was noted.
+    /// When something was first noted.
     since: Option<Instant>,
 }
 

@@ -1,6 +1,6 @@
-//! Connect tokens: the layout that both protocols share. A trusted back end makes a token, hands it
-//! to one player over a private channel, and the player's client shows it to the servers it lists.
-//! What seals it, and what only the server can read, is the protocol's own (`v2/token.rs`).
+//! Connect tokens: the layout that both protocols share. A trusted back end makes a token and hands it to
+//! one player over a private channel; the player's client shows it to the servers that it lists. What only
+//! servers can read of it, and how that is sealed, is each protocol's own (`v1/token.rs`, `v2/token.rs`).
 
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::crypto::Key;
@@ -336,7 +336,7 @@ fn read_address(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
 /// Why a client refuses a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidToken {
-    /// It is of a protocol this version does not speak.
+    /// It is of no protocol that this library speaks.
     Version,
     /// It is for another application id.
     Application,

@@ -1,7 +1,7 @@
 //! How many token packets are opened for one network in a second. Opening one is the most that a stranger can make a
-//! server do, so a network that sends more than all players together would is cut off before it, for the rest of
-//! the second. Networks are counted in a table of fixed size under a key that changes: nobody can fill memory,
-//! or choose whom to share a count with for longer. (The original's D18, D19.)
+//! server do, so a network that sends more of them than all players together would is not served for the rest of the
+//! second. Networks are counted in a table of fixed size, under a key that changes with each second in which it was
+//! used: nobody can fill memory, or choose for long whom to share a count with. (Against D18 and D19 of the original.)
 
 use crate::crypto::random::Generator;
 use crate::endpoint;

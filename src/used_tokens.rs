@@ -1,6 +1,6 @@
-//! Tokens that have made a connection: none makes a second one until it has expired, whatever it is
-//! shown from and however often the player left. When the memory is full new tokens are refused,
-//! never old ones forgotten.
+//! Tokens that have made a connection: until it expires none makes another, wherever it is shown from and
+//! however often its player left. When the memory is full, new tokens are refused; a used one is never
+//! forgotten before its time.
 
 use crate::crypto::random::Generator;
 use crate::keyed_map::{KeyedHash, KeyedMap};

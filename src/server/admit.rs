@@ -1,5 +1,5 @@
-//! Who is let in (PROTOCOL section 5): requests are judged without keeping anything; a response that
-//! shows the cookie and the token's keys gets a slot.
+//! Who is let in with a token of CUTE 2.00 (PROTOCOL section 5). Requests are judged without keeping
+//! anything; a response that shows the cookie and proves the token's keys gets a slot.
 
 use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds};
 use crate::connection::{Arrival, Connection};
@@ -22,7 +22,7 @@ enum Verdict {
     Welcome,
     /// It has one, in this slot.
     Live(u32),
-    /// It may make one when the program has heard that an earlier client is gone.
+    /// It may make one once the program has heard that an earlier client is gone, which frees a slot.
     NotYet,
     /// It may not.
     Denied(DenyReason, DropReason),

@@ -1,6 +1,6 @@
-//! A server's memory for what its clients send, divided: each client has an allowance of credit, and
-//! one whose message is larger borrows from a common pool until the message was taken. So every
-//! message the protocol allows can be sent, and no number of clients takes more than the whole.
+//! How a server divides its memory for what clients send. Each client has an allowance of credit; one whose
+//! message is larger borrows from a common pool until the program has taken the message. So every message
+//! that the protocol allows can be sent, and no number of clients takes more than the whole.
 
 use super::Server;
 use crate::ready::InboxBudget;
@@ -12,17 +12,17 @@ use std::time::Duration;
 
 /// Memory for what all clients send, unless set.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
-/// A client that borrows and sends nothing new for this long is sent away if another waits;
+/// A client that borrowed and sends nothing new for this long is sent away if another waits.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// so is one that takes longer, for all it borrowed, than this many bytes a second.
+/// So is one that uses what it borrowed more slowly than this many bytes a second.
 const SLOWEST: u64 = 64 << 10;
 
 /// Who borrows and who waits.
 #[derive(Debug, Default)]
 pub struct Lending {
-    /// A quarter of the memory.
+    /// Bytes that can be lent: a quarter of the memory.
     pool: u64,
-    /// What each client may send without borrowing.
+    /// Bytes that each client may send without borrowing.
     allowance: u64,
     borrowers: Vec<Loan>,
     waiting: VecDeque<u32>,

@@ -1,7 +1,7 @@
-//! The packets of CUTE 1.00 other than connect tokens, one after another numbered and sealed. The type is
-//! not authenticated: on the way it can be changed into any other of the same size, a keepalive into a
-//! disconnect for one. This can't be mended compatibly, so a receiver acts on a packet only when its type is
-//! expected.
+//! The packets of CUTE 1.00 other than connect tokens: numbered one after another, and sealed. The type is
+//! not authenticated: on the way it can be changed into any other of the same size, for example a keepalive
+//! into a disconnect. That can't be mended compatibly, so a receiver acts on a packet only when its type is
+//! expected (D30).
 
 use super::secretbox::{self, IV_SIZE, Secretbox};
 use crate::bytes::{Malformed, Reader, Writer};
@@ -30,7 +30,7 @@ pub enum PacketType {
     ConnectToken = 0,
     /// The server let the client in.
     Accepted = 1,
-    /// The server lets the client not in.
+    /// The server refuses the client.
     Denied = 2,
     /// The sender is still there.
     Keepalive = 3,
@@ -85,7 +85,7 @@ impl PacketType {
     }
 }
 
-/// The end of a connection that received a packet.
+/// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// This end is the client.
@@ -119,7 +119,7 @@ pub struct Challenge<'a> {
 pub enum Packet<'a> {
     /// The server let the client in.
     Accepted(Accepted),
-    /// The server lets the client not in.
+    /// The server refuses the client.
     Denied,
     /// The sender is still there.
     Keepalive,

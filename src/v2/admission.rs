@@ -132,8 +132,8 @@ impl Admission {
         self.cookies.handle_timeout(now, generator);
     }
 
-    /// Opens the token of a request, if it `may` be opened; what it costs to refuse grows with what was right
-    /// about it.
+    /// Opens the token of a request, unless `may` says that this network had enough of them opened. The cheap
+    /// checks come first: the more is right about a token, the more it costs to refuse it.
     pub fn open<'a>(
         &self,
         request: &Request<'a>,

@@ -1,6 +1,6 @@
-//! Loss detection (RFC 9002 section 6): a packet is lost when three later ones arrived, or one did
-//! 9/8 of a round trip ago; and when nothing arrives at all, a probe asks. Timers allow for the ticks
-//! that both ends live on.
+//! Loss detection (RFC 9002 section 6): a packet counts as lost once one sent three or more later arrived, or
+//! once any later one arrived and 9/8 of a round trip have passed since it left. When nothing is acknowledged
+//! at all, a probe asks. Timers allow for the ticks that both ends live on.
 
 use super::congestion::{AckSummary, Congestion};
 use super::delivery_rate::Departure;
@@ -12,9 +12,10 @@ use crate::rtt::{LONGEST_DELAY, RttEstimator};
 use crate::time::{Instant, Tick};
 use std::time::Duration;
 
-/// The probe timeout is doubled up to here, never beyond: games rather ask once too often.
+/// The probe timeout is doubled up to here and never beyond: for a game, asking once too often is better than
+/// waiting.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
-/// What a peer's acknowledgements are expected to be held back at least.
+/// The peer is expected to hold its acknowledgements back for at least this long.
 const LEAST_MAX_DELAY: Duration = Duration::from_millis(25);
 /// How long the largest delay that a peer reported counts.
 const DELAY_MEMORY: Duration = Duration::from_secs(10);
@@ -28,12 +29,12 @@ pub const PROBE_PACKETS: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FalseAck;
 
-/// What of a packet is to be done.
+/// What became of the packet that a frame was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It arrived.
     Acked,
-    /// It is lost, or doubted: what can be sent again must be.
+    /// It is lost, or nobody knows: what can be sent again must be.
     Lost,
 }
 

@@ -157,8 +157,10 @@ impl Outbox {
         let channel = slot.get_or_insert_with(|| Box::new(SendChannel::new(channel)));
         if delivery.is_reliable() {
             channel.reliable += cost;
+            self.reliable += cost;
+        } else {
+            self.unreliable += cost;
         }
-        *(if delivery.is_reliable() { &mut self.reliable } else { &mut self.unreliable }) += cost;
         match delivery {
             Delivery::ReliableOrdered => channel.space(true).push(id, bytes),
             Delivery::ReliableUnordered => channel.space(false).push(id, bytes),
@@ -234,9 +236,9 @@ impl Outbox {
         self.unreliable = 0;
     }
 
-    /// Forgets the oldest unreliable messages beyond `budget` bytes, which the channels share in the
-    /// order in which they leave. The newest of each stays, what was begun is finished unless more than
-    /// `stale` bytes of it are left, and what the message rate holds back waits for that.
+    /// Forgets the oldest unreliable messages beyond `budget` bytes, which the channels use up in the order
+    /// in which they leave. The newest message of each stays; one that was begun is finished, unless more
+    /// than `stale` bytes of it remain; and what waits for the message rate alone is left alone.
     pub fn keep_newest(&mut self, mut budget: usize, stale: usize) {
         for &number in &self.order {
             if self.rate.holds(number) {

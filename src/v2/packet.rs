@@ -22,7 +22,7 @@ const MAX_HEADER_SIZE: usize = 1 + CONNECTION_ID_SIZE + 4;
 pub enum PacketType {
     /// Sealed frames.
     Data = 0,
-    /// The server lets the client not in.
+    /// The server refuses the client.
     Denied = 2,
     /// The server asks for proof of the address.
     Challenge = 5,
@@ -49,7 +49,7 @@ impl PacketType {
     }
 }
 
-/// The end of a connection that a data packet travels to.
+/// Which end of a connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// This end is the client.

@@ -1,5 +1,5 @@
-//! How large a datagram the path takes (RFC 8899). 1,200 bytes always; more once a probe of that size was
-//! acknowledged. Probes carry nothing else, so that a path that swallows them loses nothing, and none
+//! How large a datagram the path takes (RFC 8899): 1,200 bytes always, more once a probe of that size was
+//! acknowledged. Probes carry nothing else, so that a path that swallows them loses no message, and none
 //! leaves unless there is a transfer that gains by it.
 
 use super::sent_packets::SentFrame;
@@ -16,8 +16,8 @@ const CANDIDATES: [usize; 5] = [LARGEST_DATAGRAM, 1452, 1432, 1392, 1332];
 const PROBES: u8 = 3;
 /// A probe that nobody spoke of again is forgotten after this long.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Moments at which large packets left that were lost since one arrived, while small ones do, after which the
-/// path takes them no more. Of what left at one moment a queue may have dropped all but the smallest.
+/// After losses among the large packets of this many moments, with none of them arriving since while small ones
+/// do, the path counts as too narrow. Moments, not packets: of one burst a queue may drop all but the smallest.
 const BLACK_HOLE: u8 = 3;
 /// After this long larger sizes are tried again (RFC 8899, `PMTU_RAISE_TIMER`).
 const AGAIN: Duration = Duration::from_secs(600);
@@ -35,8 +35,9 @@ pub struct PathMtu {
     lost_probes: u8,
     /// When larger sizes may be tried.
     next_at: Instant,
-    /// The newest large packet that arrived, at how many moments later ones left that were lost, and the last.
+    /// The newest large packet that arrived.
     newest_large: u64,
+    /// At how many moments later ones left that were lost, and the last of these moments.
     lost_large: u8,
     lost_large_from: Instant,
 }
@@ -111,8 +112,8 @@ impl PathMtu {
         }
     }
 
-    /// Notes that a packet of this size, which left at `sent_at`, was found lost. Later ones have arrived: if none of them was large,
-    /// the path may have come to lead through a narrower link.
+    /// Notes that a packet of this size, which left at `sent_at`, was found lost. Later ones have arrived: if
+    /// none of them was large, the path may now lead through a narrower link.
     pub fn on_lost(&mut self, now: Instant, number: u64, size: usize, sent_at: Instant) {
         if size <= BASE_DATAGRAM || number < self.newest_large || sent_at == self.lost_large_from {
             return;

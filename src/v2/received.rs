@@ -16,11 +16,12 @@ const SLOW_TICK: Duration = Duration::from_millis(12);
 const STRICT_DELAY: Duration = Duration::from_millis(25);
 /// The longest acknowledgements of unreliable data wait, once they may go.
 const LAZY_DELAY: Duration = Duration::from_millis(50);
-/// Unreliable packets that are acknowledged at once, however little time has passed.
+/// So many packets of unreliable messages are acknowledged at once, however little time has passed.
 const LAZY_MOST: u32 = 8;
-/// Unreliable packets that are never acknowledged oftener than this.
+/// Fewer packets of unreliable messages than this are not acknowledged yet.
 const LAZY_LEAST: u32 = 3;
-/// Every such packet of acknowledgements alone asks for one itself, so that ranges can be forgotten.
+/// In a row of packets of acknowledgements alone, each this many asks for one itself: then ranges can be
+/// forgotten.
 const ALONE_BEFORE_PING: u8 = 32;
 
 /// How urgently a packet wants to be acknowledged.

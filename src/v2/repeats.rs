@@ -7,7 +7,7 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Copies that wait. After a loss of more than this the rest goes without.
+/// Copies that may wait: what is lost beyond that goes without one.
 const LONGEST: usize = 1024;
 
 /// What was sent again, and may be once more.

@@ -1,5 +1,5 @@
-//! Unreliable messages of which fragments are missing. Nobody resends them, so they are given up
-//! soon: after a second, or when 32 newer ones of their channel were seen.
+//! Unreliable messages of which fragments are missing. Nobody sends those again, so the message is given up
+//! soon: after a second, or when 32 newer ones of its channel were seen.
 
 use super::frame::{Fragment, MessageFrame};
 use super::inbox::Place;
@@ -10,9 +10,9 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How long an unfinished message is kept,
+/// How long an unfinished message is kept.
 const LIFETIME: Duration = Duration::from_secs(1);
-/// and how many newer ones of its channel it outlives.
+/// An unfinished message is given up when this many newer ones of its channel were seen.
 const NEWER: i16 = 32;
 
 /// The unfinished unreliable messages of a channel, oldest first.
@@ -27,7 +27,7 @@ pub struct UnreliableAssemblies {
 struct Partial {
     sequence: u16,
     delivery: Delivery,
-    /// The highest of its fragments'.
+    /// The highest place of its fragments.
     place: Place,
     since: Instant,
     assembly: Assembly,

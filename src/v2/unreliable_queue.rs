@@ -1,6 +1,6 @@
-//! Unreliable messages between the program's call and the next packet. They wait for nothing but the
-//! rates that were set, where the newest win; their bytes share one buffer, and queueing a message
-//! allocates nothing once the buffer has grown.
+//! Unreliable messages between the program's call and the next packet. Only a rate that was set holds them
+//! back, and then the newest win. Their bytes share one buffer: once it has grown, queueing a message
+//! allocates nothing.
 
 use super::frame::Fragment;
 use super::frame_writer::MessageHead;
@@ -10,7 +10,7 @@ use crate::message::{Delivery, MESSAGE_COST, Payload};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What a message takes of a packet besides its bytes, about.
+/// About how many bytes of a packet a message takes besides its own.
 const HEADER: usize = 4;
 
 /// The unreliable messages of a channel.
@@ -144,10 +144,10 @@ impl UnreliableQueue {
         self.cost = 0;
     }
 
-    /// Forgets the oldest messages until the others have at most `budget` bytes, which they take, or
-    /// only the newest is left. One of which a part left is finished first, unless more than `stale`
-    /// bytes of it are left: its start would no longer be there when its end arrives. Returns how many
-    /// were forgotten.
+    /// Forgets the oldest messages until the others fit into `budget` bytes, which they use up; the newest
+    /// always stays. One of which a part has left is finished first, unless more than `stale` bytes of it
+    /// remain: its receiver would have given up its start when its end arrives. Returns how many were
+    /// forgotten.
     pub fn keep_newest(&mut self, budget: &mut usize, stale: usize) -> usize {
         let before = self.messages.len();
         if self.is_begun()
