@@ -5,9 +5,24 @@ use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
 use cute_net::message::Delivery::*;
 use cute_net::simulator::SimulatorConfig;
+use std::net::SocketAddr;
 
-fn at_server(world: &World) -> std::net::SocketAddr {
+fn at_server(world: &World) -> SocketAddr {
     world.servers[0].server.connection(0).unwrap().path().remote
+}
+
+/// A packet that the client sends with this message, in the hands of whoever is on the way.
+fn packet_of_client(world: &mut World, message: &[u8]) -> Datagram {
+    world.client_sends(0, Unreliable, message);
+    world.recording = Some(Vec::new());
+    world.flush_client(0);
+    world.recording.take().unwrap().pop().unwrap()
+}
+
+/// Bytes that went to an address since the recording began.
+fn bytes_to(world: &World, address: SocketAddr) -> usize {
+    let recording = world.recording.as_ref().unwrap();
+    recording.iter().filter(|datagram| datagram.to == address).map(|datagram| datagram.bytes.len()).sum()
 }
 
 #[test]
@@ -63,10 +78,7 @@ fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connect
     let victim = address("203.0.113.99:53");
     let server = world.servers[0].address;
     for round in 0..5u64 {
-        world.client_sends(0, Unreliable, &pattern(60, round));
-        world.recording = Some(Vec::new());
-        world.flush_client(0);
-        let genuine = world.recording.take().unwrap().pop().unwrap();
+        let genuine = packet_of_client(&mut world, &pattern(60, round));
         let copy = Datagram { from: victim, ..genuine };
         let spoofed = copy.bytes.len();
         assert_eq!(world.deliver(&copy), Ok(()));
@@ -78,26 +90,12 @@ fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connect
             world.server_sends(0, ReliableOrdered, &pattern(5000, round));
             world.flush_server(0);
         }
-        let reflected: usize = world
-            .recording
-            .as_ref()
-            .unwrap()
-            .iter()
-            .filter(|d| d.to == victim)
-            .map(|d| d.bytes.len())
-            .sum();
+        let reflected = bytes_to(&world, victim);
         assert!(reflected <= 3 * spoofed, "{reflected} bytes for {spoofed}");
         // The client is asked as well, answers, and has its connection back.
         world.run(secs(2));
         assert_eq!(at_server(&world), world.clients[0].address);
-        let total: usize = world
-            .recording
-            .as_ref()
-            .unwrap()
-            .iter()
-            .filter(|d| d.to == victim)
-            .map(|d| d.bytes.len())
-            .sum();
+        let total = bytes_to(&world, victim);
         assert!(total <= 3 * spoofed, "{total} bytes for {spoofed}");
         assert!(world.recording.take().unwrap().iter().all(|d| d.to == server || d.from == server));
     }
@@ -111,10 +109,7 @@ fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connect
 fn an_old_packet_from_elsewhere_moves_nothing() {
     let mut world = World::connected(1, 1);
     world.run(secs(1));
-    world.client_sends(0, Unreliable, b"held back");
-    world.recording = Some(Vec::new());
-    world.flush_client(0);
-    let old = world.recording.take().unwrap().pop().unwrap();
+    let old = packet_of_client(&mut world, b"held back");
     // The attacker holds this one back, and lets a newer one through.
     let client = world.clients[0].address;
     world.step_losing(|datagram| datagram.from == client);
@@ -129,10 +124,7 @@ fn an_old_packet_from_elsewhere_moves_nothing() {
 fn an_address_that_nobody_answers_from_is_left_after_three_probe_timeouts() {
     let mut world = World::connected(1, 1);
     world.run(secs(1));
-    world.client_sends(0, Unreliable, b"copied");
-    world.recording = Some(Vec::new());
-    world.flush_client(0);
-    let genuine = world.recording.take().unwrap().pop().unwrap();
+    let genuine = packet_of_client(&mut world, b"copied");
     let client = world.clients[0].address;
     world.clients[0].runs = false; // and so it can't answer the probe at its own address either
     let copy = Datagram { from: address("203.0.113.99:53"), ..genuine };
