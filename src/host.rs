@@ -1,5 +1,69 @@
 //! Client and server on real sockets: what the C facade and Rust programs use. The engine decides,
 //! the host reads and writes, with the program's clock and within a budget of work for each update.
+//!
+//! ```
+//! use cute_net::client::ClientState;
+//! use cute_net::crypto::{Key, key_pair, random};
+//! use cute_net::host::{ClientHost, ServerHost, ServerHostConfig};
+//! use cute_net::message::Delivery;
+//! use cute_net::server::Event;
+//! use cute_net::token::{self, TokenKeys, TokenRequest};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! const GAME: u64 = 7;
+//! let unix = 1_700_000_000; // a program asks its clock
+//!
+//! // Once: the key pair of the web service and the servers.
+//! let (public_key, secret_key) = key_pair::generate()?;
+//!
+//! let config = ServerHostConfig {
+//!     application_id: GAME,
+//!     public_key,
+//!     secret_key: secret_key.clone(),
+//!     connection_timeout: Some(Duration::from_secs(10)),
+//!     resend_ceiling: Duration::from_millis(100),
+//!     max_outgoing_rate: None,
+//!     max_incoming_rate: None,
+//! };
+//! let mut server = ServerHost::new(config, 32);
+//! server.start(&["127.0.0.1:0".parse()?])?;
+//! let address = server.bound_addresses().next().ok_or("not bound")?;
+//!
+//! // The web service, for a player who has logged in.
+//! let keys = TokenKeys {
+//!     client_to_server: Key::new(random::bytes()?),
+//!     server_to_client: Key::new(random::bytes()?),
+//! };
+//! let request = TokenRequest {
+//!     application_id: GAME,
+//!     creation: unix,
+//!     expiration: unix + 60,
+//!     handshake_timeout: 5,
+//!     keys: &keys,
+//!     servers: &[address],
+//!     client_id: 1001,
+//!     user_data: &[0; 256],
+//! };
+//! let token = token::generate(&request, &secret_key)?;
+//!
+//! // The player's client, and the server: an update each tick.
+//! let mut client = ClientHost::new(0, GAME);
+//! client.connect(&token)?;
+//! let greeting = loop {
+//!     client.update(1.0 / 60.0, unix);
+//!     if client.state() == ClientState::Connected {
+//!         client.send(0, Delivery::ReliableOrdered, 0, b"hello")?;
+//!     }
+//!     server.update(1.0 / 60.0, unix);
+//!     if let Some(Event::Message { message, .. }) = server.pop_event() {
+//!         break message;
+//!     }
+//! };
+//! assert_eq!(greeting.payload(), b"hello");
+//! # Ok(())
+//! # }
+//! ```
 
 mod client;
 mod ports;
