@@ -11,6 +11,7 @@ use crate::v2;
 use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{DenyReason, Request, Response};
+use crate::v2::keys::{CookieBytes, SessionKeys};
 use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.
@@ -108,9 +109,8 @@ impl Server {
         let token =
             self.admission.open(&response.request, || self.token_flood.admits(from, Sender::Proven))?;
         let verdict = self.judge(&token, arrival);
-        let prefix = self.admission.prefix();
         let keys = token.session_keys(&response.cookie);
-        if !response.is_authentic(&prefix, &keys) {
+        if !response.is_authentic(&self.admission.prefix(), &keys) {
             return Err(DropReason::Forged);
         }
         match verdict {
@@ -119,70 +119,74 @@ impl Server {
                 Err(counted)
             }
             Verdict::NotYet => Err(DropReason::Full),
-            Verdict::Live(index) => {
-                let Some(Client { connection, shown, .. }) = self.slots.get_mut(index) else {
-                    return Err(DropReason::Unexpected);
-                };
-                let Some((connection, shown)) = connection.as_v2_mut().zip(shown.as_mut()) else {
-                    return Err(DropReason::Unexpected);
-                };
-                if shown.random != token.random {
-                    self.deny(&token, arrival, DenyReason::IN_USE);
-                    return Err(DropReason::TokenInUse);
-                }
-                if connection.is_confirmed() {
-                    return Err(DropReason::Unexpected);
-                }
-                connection.on_sign_of_life(self.context.tick.now);
-                if shown.cookies.last() == Some(&response.cookie) {
-                    connection.repeat_accept();
-                } else if shown.cookies.len() < MAX_COOKIES && !shown.cookies.contains(&response.cookie)
-                {
-                    shown.cookies.push(response.cookie);
-                    connection.restart(&mut self.context, prefix, &keys, arrival.path);
-                } else {
-                    return Err(DropReason::Replayed);
-                }
-                self.activate(index);
-                Ok(())
-            }
-            Verdict::Welcome => {
-                if let Some(&index) = self.by_client.get(&token.secret.client_id) {
-                    self.depart(index, DisconnectReason::REPLACED, b"", true, false);
-                }
-                let Some((index, connection_id)) = self.slots.vacant() else {
-                    return Err(DropReason::Full);
-                };
-                let accept = Accept {
-                    connection_id,
-                    client_index: index,
-                    client_id: token.secret.client_id,
-                    max_clients: self.slots.capacity() as u32,
-                    connection_timeout: self.setup.timeout.map_or(0, whole_seconds),
-                    incoming_rate: self.setup.incoming_rate.map_or(0, |rate| rate.max(LEAST_RATE)),
-                };
-                let connection = v2::connection::Connection::new_server(
-                    &mut self.context,
-                    prefix,
-                    &keys,
-                    arrival.path,
-                    accept,
-                    self.setup,
-                );
-                self.admit((index, connection_id), arrival, token, response.cookie, connection);
-                Ok(())
-            }
+            Verdict::Live(index) => self.answer_again(index, arrival, &token, response.cookie, &keys),
+            Verdict::Welcome => self.admit(arrival, token, response.cookie, &keys),
         }
     }
 
+    /// Takes in a response whose connection is there already: its client has not heard that it was let in.
+    fn answer_again(
+        &mut self,
+        index: u32,
+        arrival: &Arrival,
+        token: &OpenToken<'_>,
+        cookie: CookieBytes,
+        keys: &SessionKeys,
+    ) -> Result<(), DropReason> {
+        let Some(Client { connection, shown, .. }) = self.slots.get_mut(index) else {
+            return Err(DropReason::Unexpected);
+        };
+        let Some((connection, shown)) = connection.as_v2_mut().zip(shown.as_mut()) else {
+            return Err(DropReason::Unexpected);
+        };
+        if shown.random != token.random {
+            self.deny(token, arrival, DenyReason::IN_USE);
+            return Err(DropReason::TokenInUse);
+        }
+        if connection.is_confirmed() {
+            return Err(DropReason::Unexpected);
+        }
+        connection.on_sign_of_life(self.context.tick.now);
+        if shown.cookies.last() == Some(&cookie) {
+            connection.repeat_accept();
+        } else if shown.cookies.len() < MAX_COOKIES && !shown.cookies.contains(&cookie) {
+            shown.cookies.push(cookie);
+            connection.restart(&mut self.context, self.admission.prefix(), keys, arrival.path);
+        } else {
+            return Err(DropReason::Replayed);
+        }
+        self.activate(index);
+        Ok(())
+    }
+
+    /// Gives the client of a token a slot and a connection, in place of those that it has.
     fn admit(
         &mut self,
-        (index, connection_id): (u32, u32),
         arrival: &Arrival,
         token: OpenToken<'_>,
-        cookie: [u8; 16],
-        connection: v2::connection::Connection,
-    ) {
+        cookie: CookieBytes,
+        keys: &SessionKeys,
+    ) -> Result<(), DropReason> {
+        if let Some(&index) = self.by_client.get(&token.secret.client_id) {
+            self.depart(index, DisconnectReason::REPLACED, b"", true, false);
+        }
+        let Some((index, connection_id)) = self.slots.vacant() else { return Err(DropReason::Full) };
+        let accept = Accept {
+            connection_id,
+            client_index: index,
+            client_id: token.secret.client_id,
+            max_clients: self.slots.capacity() as u32,
+            connection_timeout: self.setup.timeout.map_or(0, whole_seconds),
+            incoming_rate: self.setup.incoming_rate.map_or(0, |rate| rate.max(LEAST_RATE)),
+        };
+        let connection = v2::connection::Connection::new_server(
+            &mut self.context,
+            self.admission.prefix(),
+            keys,
+            arrival.path,
+            accept,
+            self.setup,
+        );
         let now = self.context.tick.now;
         let id = *token.id();
         let expiration = token.packet.public.expiration;
@@ -205,6 +209,7 @@ impl Server {
         };
         self.slots.occupy(index, Box::new(client));
         self.activate(index);
+        Ok(())
     }
 }
 
