@@ -1,6 +1,6 @@
-//! Addresses as text and as the keys the engine compares. Numeric only: nothing here asks a name
-//! server. Accepts what the original's `cn_endpoint_init` accepts, and turns what crashed it or
-//! gave a wrong port into an error.
+//! Addresses, as text and in the form in which the engine compares them. Numeric only: nothing here asks a
+//! name server. What the original's `cn_endpoint_init` reads is read; what crashed it, or gave a wrong port, is
+//! an error.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};

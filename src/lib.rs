@@ -76,7 +76,8 @@
 //! - [`socket`]: the only code that does I/O. [`host`]: engines on sockets; where Rust programs begin.
 //! - [`ffi`]: the C functions.
 //!
-//! CUTE 2.00 is described byte for byte in `docs/PROTOCOL.md`.
+//! CUTE 2.00 is described byte for byte in `docs/PROTOCOL.md`. A `D` with a number, in comments and in the
+//! names of tests, is a defect of the original library: `docs/COMPATIBILITY.md` lists them.
 
 pub mod attempt_timer;
 pub mod bytes;

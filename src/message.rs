@@ -1,6 +1,6 @@
-//! A received message on its way to the program. The buffer starts with a few bytes of headroom, in
-//! which the engine keeps what it knows of the message and the C facade later keeps how to free the
-//! block: a message is stored once, in one allocation, from the wire to the program's hands.
+//! Messages: how they are to be delivered, and what holds a received one on its way to the program. That buffer
+//! starts with a few bytes of headroom, in which the engine keeps what it knows of the message and the C facade
+//! later keeps how to free the block: from the wire to the program's hands a message is stored once.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! The replay window: of every packet number a peer uses, exactly one packet is accepted.
-//! Asked before a packet is opened (to spare the cipher), told only after it opened, so that a
-//! forged packet cannot use a number up. RFC 4303 section 3.4.3 describes the method; the original's
-//! name is `cn_protocol_replay_buffer_t`.
+//! The replay window: of all packets with the same number, one is accepted. It is asked before a packet is
+//! opened, which spares the cipher, and told only after the packet opened, so that a forged one can't use a
+//! number up. RFC 4303 section 3.4.3 describes the method; the original's name is
+//! `cn_protocol_replay_buffer_t`.
 
 const WORDS: usize = 16;
 

@@ -1,5 +1,5 @@
-//! Rates, shares and jitter over the last seconds, kept as running sums: reading one costs a few
-//! additions, noting a packet one.
+//! What programs are told of a connection's traffic over the last seconds: rates, loss, jitter. Kept as running
+//! sums: noting a packet costs one addition, reading a figure a few.
 
 use crate::time::Instant;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! When each connection next has something to do: a heap that knows where each slot's timer is, so
-//! that moving one costs a few steps and an update touches only the connections that are due.
+//! When each connection next has something to do. A heap that knows where each slot's timer is: moving one
+//! costs a few steps, and an update touches only the connections that are due.
 
 use crate::time::Instant;
 

@@ -1,5 +1,5 @@
-//! A rate with a burst: bytes a second, saved up to a capacity. One item may be larger than what is left;
-//! the debt is paid before the next. Whole numbers of billionths of a byte, so that no rate drifts.
+//! A rate with a burst: bytes a second, saved up to a capacity. An item may be larger than what is left, and
+//! its debt is paid before the next one goes. Counted in whole billionths of a byte, so that no rate drifts.
 
 use crate::time::Instant;
 

@@ -1,5 +1,6 @@
 //! The key pair that web services and game servers share. Its kind chooses the protocol that tokens,
-//! clients and servers speak: a pair of this library speaks CUTE 2.00 (PROTOCOL section 4).
+//! clients and servers speak. Pairs of CUTE 2.00 (PROTOCOL section 4) are made here, those of CUTE 1.00 in
+//! `v1/signature.rs`; `token::PairKey` tells them apart.
 
 use super::Key;
 use super::random::{self, RandomError};

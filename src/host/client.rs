@@ -1,4 +1,5 @@
-//! A client on its own sockets.
+//! A client on sockets of its own, one for each family of addresses that its token lists, or on a wire of the
+//! program's.
 
 use super::ports::{Ports, Receiver};
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};

@@ -1,4 +1,5 @@
-//! A server on its own socket.
+//! A server on a socket of its own, or on one for each family of addresses; it can be started again, and keeps
+//! from one run to the next what the program has set and which tokens were used.
 
 use super::ports::{Ports, Receiver};
 use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};

@@ -1,6 +1,6 @@
-//! An adaptive binary range coder's arithmetic: a row of bits with their probabilities to bytes and back,
-//! in as few bytes as the probabilities allow and at most one more. Of all inputs that give a row of
-//! bits the decoder accepts one alone.
+//! The arithmetic of a binary range coder: turns a row of bits, each with its probability, into bytes and back.
+//! The bytes are as few as the probabilities allow, or one more. Of all inputs that decode to the same bits, the
+//! decoder accepts only what the encoder writes.
 
 use std::slice;
 
