@@ -172,36 +172,19 @@ impl LossDetector {
                     PacketState::Acked => continue,
                     PacketState::Open => {
                         any_eliciting |= packet.ack_eliciting;
-                        if packet.ack_eliciting {
-                            self.arrived += 1;
-                            let size = u64::from(packet.size);
-                            self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
-                        }
                         if number == largest {
                             largest_packet = Some(packet);
                         }
                     }
                     // It was only late: what was queued again because of it need not be.
-                    PacketState::Lost if packet.ack_eliciting => {
-                        self.arrived += 1;
-                        self.lost -= 1;
-                        let size = u64::from(packet.size);
-                        let rtt = self.rtt.smoothed();
-                        let late = arrived.since(packet.sent_at).saturating_sub(rtt + ack.delay());
-                        self.reordering.on_late(tick.now, late, rtt);
-                        self.congestion.on_late(size);
-                        self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
+                    PacketState::Lost => {
+                        if packet.ack_eliciting {
+                            let took = arrived.since(packet.sent_at).saturating_sub(ack.delay());
+                            self.on_late(&packet, tick.now, took);
+                        }
                     }
-                    PacketState::Lost => {}
                 }
-                self.sent.settle(number, PacketState::Acked);
-                self.mtu.on_acked(number, usize::from(packet.size));
-                for frame in self.sent.frames(&packet) {
-                    if let SentFrame::MtuProbe { size } = frame {
-                        self.mtu.on_probe_acked(size);
-                    }
-                    settle(number, frame, Fate::Acked);
-                }
+                self.on_packet_acked(number, &packet, &mut settle);
             }
         }
         self.largest_acked = self.largest_acked.max(Some(largest));
@@ -227,6 +210,35 @@ impl LossDetector {
             });
         }
         Ok(())
+    }
+
+    /// Notes that a packet arrived that was taken for lost; its round trip `took` so long.
+    fn on_late(&mut self, packet: &SentPacket, now: Instant, took: Duration) {
+        self.lost -= 1;
+        let rtt = self.rtt.smoothed();
+        self.reordering.on_late(now, took.saturating_sub(rtt), rtt);
+        self.congestion.on_late(u64::from(packet.size));
+    }
+
+    fn on_packet_acked(
+        &mut self,
+        number: u64,
+        packet: &SentPacket,
+        settle: &mut impl FnMut(u64, SentFrame, Fate),
+    ) {
+        if packet.ack_eliciting {
+            self.arrived += 1;
+            let size = u64::from(packet.size);
+            self.congestion.on_packet_acked(packet.sent_at, &packet.departure, size);
+        }
+        self.sent.settle(number, PacketState::Acked);
+        self.mtu.on_acked(number, usize::from(packet.size));
+        for frame in self.sent.frames(packet) {
+            if let SentFrame::MtuProbe { size } = frame {
+                self.mtu.on_probe_acked(size);
+            }
+            settle(number, frame, Fate::Acked);
+        }
     }
 
     fn note_peer_delay(&mut self, now: Instant, delay: Duration) {
@@ -295,7 +307,6 @@ impl LossDetector {
         let Some(largest) = self.largest_acked else { return };
         let loss_delay = self.rtt.loss_delay() + self.reordering.tolerance(now);
         let threshold = self.reordering.packet_threshold(now);
-        let mut lost_bytes = 0;
         self.loss_time = None;
         let from = self.first_open.max(self.sent.first_number());
         self.first_open = largest + 1;
@@ -306,29 +317,34 @@ impl LossDetector {
             }
             let lost_at = packet.sent_at + loss_delay;
             if largest - number >= threshold || lost_at <= now {
-                if packet.ack_eliciting {
-                    lost_bytes += u64::from(packet.size);
-                    self.lost += 1;
-                }
-                self.sent.settle(number, PacketState::Lost);
-                if packet.ack_eliciting {
-                    self.mtu.on_lost(now, number, usize::from(packet.size), packet.sent_at);
-                }
-                for frame in self.sent.frames(&packet) {
-                    if let SentFrame::MtuProbe { size } = frame {
-                        self.mtu.on_probe_lost(now, size);
-                    }
-                    settle(number, frame, Fate::Lost);
-                }
+                self.on_packet_lost(number, &packet, now, settle);
             } else {
                 self.first_open = self.first_open.min(number);
                 self.loss_time = Some(self.loss_time.map_or(lost_at, |time| time.min(lost_at)));
             }
         }
-        if lost_bytes > 0 {
-            self.congestion.on_lost(lost_bytes);
-        }
         self.forget_settled(now);
+    }
+
+    fn on_packet_lost(
+        &mut self,
+        number: u64,
+        packet: &SentPacket,
+        now: Instant,
+        settle: &mut impl FnMut(u64, SentFrame, Fate),
+    ) {
+        self.sent.settle(number, PacketState::Lost);
+        if packet.ack_eliciting {
+            self.lost += 1;
+            self.congestion.on_lost(u64::from(packet.size));
+            self.mtu.on_lost(now, number, usize::from(packet.size), packet.sent_at);
+        }
+        for frame in self.sent.frames(packet) {
+            if let SentFrame::MtuProbe { size } = frame {
+                self.mtu.on_probe_lost(now, size);
+            }
+            settle(number, frame, Fate::Lost);
+        }
     }
 
     /// Forgets the oldest records that no longer matter.
