@@ -28,12 +28,44 @@ pub struct UsedTokens {
     forgotten_until: u64,
 }
 
+/// The used tokens of one client id.
 #[derive(Debug, Default)]
 struct ClientTokens {
     used: Vec<Used>,
     newest_creation: u64,
-    /// Everything created at or before this counts as used.
-    watermark: Option<Box<(u64, Used)>>,
+    /// Stands for older tokens, once there are too many to keep.
+    watermark: Option<Box<Watermark>>,
+}
+
+/// Everything created at this time or before counts as used, for as long as the longest-lived of it would have.
+#[derive(Clone, Copy, Debug)]
+struct Watermark {
+    creation: u64,
+    used: Used,
+}
+
+impl ClientTokens {
+    fn entries(&self) -> usize {
+        self.used.len() + usize::from(self.watermark.is_some())
+    }
+
+    fn push(&mut self, used: Used, creation: u64) {
+        // Most have one: a vector by itself makes room for four.
+        if self.used.len() == self.used.capacity() {
+            self.used.reserve_exact(self.used.len().max(1));
+        }
+        self.used.push(used);
+        self.newest_creation = self.newest_creation.max(creation);
+    }
+
+    /// Puts a watermark in the place of all tokens, of which `newest` came last.
+    fn condense(&mut self, newest: Used) {
+        let used = std::mem::take(&mut self.used);
+        let all = used.into_iter().chain(self.watermark.take().map(|watermark| watermark.used));
+        let expiration = all.map(|used| used.expiration).max().unwrap_or(newest.expiration);
+        let used = Used { expiration, ..newest };
+        self.watermark = Some(Box::new(Watermark { creation: self.newest_creation, used }));
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +114,7 @@ impl UsedTokens {
     pub fn contains(&self, client_id: u64, token: &[u8], creation: u64) -> bool {
         let Some(client) = self.clients.get(&client_id) else { return false };
         let token = self.hash.hash_one(token);
-        client.watermark.as_ref().is_some_and(|watermark| creation <= watermark.0)
+        client.watermark.as_ref().is_some_and(|watermark| creation <= watermark.creation)
             || client.used.iter().any(|used| used.token == token)
     }
 
@@ -107,22 +139,12 @@ impl UsedTokens {
         let used = Used { token: self.hash.hash_one(token), expiration, since_seconds: seconds(now) };
         let crowded = self.entries >= self.capacity / 2;
         let client = self.clients.entry(client_id).or_default();
-        // Most have one: a vector by itself makes room for four.
-        if client.used.len() == client.used.capacity() {
-            client.used.reserve_exact(client.used.len().max(1));
-        }
-        client.used.push(used);
-        client.newest_creation = client.newest_creation.max(creation);
+        client.push(used, creation);
         self.entries += 1;
         if crowded && client.used.len() > KEPT_OF_ONE_CLIENT {
-            // What is left of the client is one entry.
-            self.entries -= client.used.len();
-            self.entries += usize::from(client.watermark.is_none());
-            let all =
-                client.used.drain(..).chain(client.watermark.as_ref().map(|watermark| watermark.1));
-            let expiration = all.map(|used| used.expiration).max().unwrap_or(expiration);
-            client.used = Vec::new();
-            client.watermark = Some(Box::new((client.newest_creation, Used { expiration, ..used })));
+            self.entries -= client.entries();
+            client.condense(used);
+            self.entries += client.entries();
         }
         if self.entries >= self.sweep_at {
             self.sweep(now, unix);
@@ -141,9 +163,9 @@ impl UsedTokens {
         };
         self.clients.retain(|_, client| {
             client.used.retain(|used| !forget(used));
-            client.watermark.take_if(|watermark| forget(&watermark.1));
-            left += client.used.len() + usize::from(client.watermark.is_some());
-            !client.used.is_empty() || client.watermark.is_some()
+            client.watermark.take_if(|watermark| forget(&watermark.used));
+            left += client.entries();
+            client.entries() > 0
         });
         self.clients.shrink_to(2 * self.clients.len());
         self.entries = left;
