@@ -217,14 +217,12 @@ impl Outbox {
         self.credit.blocked_at
     }
 
-    /// Takes in a CREDIT frame; true if it grants more than was known.
-    pub fn on_credit(&mut self, total: u64) -> bool {
-        let more = total > self.credit.granted;
-        if more {
+    /// Takes in a CREDIT frame. One that came late grants less than is known already.
+    pub fn on_credit(&mut self, total: u64) {
+        if total > self.credit.granted {
             self.credit.granted = total;
             self.credit.blocked_at = self.credit.blocked_at.filter(|&needed| needed > total);
         }
-        more
     }
 
     /// Forgets the unreliable messages that wait for a packet.

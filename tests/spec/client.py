@@ -19,7 +19,7 @@ VERSION = b"CUTE 2.00\0"
 DATA_TO_SERVER, DATA_TO_CLIENT, CHALLENGE, DENIED, RESPONSE = range(5)
 
 
-# Section 0: H is HChaCha20, and varints are those of RFC 9000.
+# The terms at the top of the page: H is HChaCha20, and varints are those of RFC 9000.
 
 
 def hchacha20(key, text):

@@ -142,9 +142,7 @@ impl Connection {
                 let change = self.path.on_echo(&echo);
                 self.on_path_change(change);
             }
-            Frame::Credit(total) => {
-                self.outbox.on_credit(total);
-            }
+            Frame::Credit(total) => self.outbox.on_credit(total),
             Frame::Limit(bytes) if bytes < MIN_LIMIT => return Err(Violation),
             Frame::Limit(bytes) => self.peer_limit = bytes.min(u64::from(u16::MAX)) as usize,
             Frame::Blocked(total) => self.inbox.credit.on_blocked(total),
