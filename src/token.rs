@@ -2,14 +2,22 @@
 //! one player over a private channel; the player's client shows it to the servers that it lists. What only
 //! servers can read of it, and how that is sealed, is each protocol's own (`v1/token.rs`, `v2/token.rs`).
 
-use crate::bytes::{Malformed, Reader, Writer};
+mod pair_key;
+mod public_section;
+
+pub use pair_key::{PairKey, generate_pair};
+pub(crate) use public_section::write_public;
+pub use public_section::{ADDRESSES_SIZE, PublicSection};
+
+use crate::bytes::{Reader, Writer};
 use crate::crypto::Key;
-use crate::crypto::key_pair::{self, KeyError, PublicKey, SecretKey, TokenKey};
+use crate::crypto::key_pair::{KeyError, SecretKey, TokenKey};
 use crate::crypto::random::{self, RandomError};
 use crate::crypto::xchacha::XNONCE_SIZE;
 use crate::{v1, v2};
+use public_section::{IPV4_SIZE, IPV6_SIZE, address_size};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// Bytes of a connect token (`CN_CONNECT_TOKEN_SIZE`).
 pub const TOKEN_SIZE: usize = REST_SIZE + PACKET_SIZE;
@@ -27,15 +35,8 @@ pub const SIGNATURE_SIZE: usize = 64;
 pub const USER_DATA_SIZE: usize = 256;
 /// The most servers a token lists.
 pub const MAX_SERVERS: usize = 32;
-/// The bytes of the public section left for addresses: 7 for each IPv4, 19 for each IPv6 address.
-pub const ADDRESSES_SIZE: usize = PUBLIC_SIZE - PUBLIC_HEADER_SIZE;
 
-const PUBLIC_HEADER_SIZE: usize = 35;
 const VERSION_SIZE: usize = 10;
-const IPV4: u8 = 1;
-const IPV6: u8 = 2;
-const IPV4_SIZE: usize = 7;
-const IPV6_SIZE: usize = 19;
 
 /// A protocol, as tokens and packets name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,14 +160,6 @@ impl fmt::Display for TokenError {
 
 impl std::error::Error for TokenError {}
 
-/// Makes a key pair of this protocol from the operating system's random bytes.
-pub fn generate_pair(version: Version) -> Result<(PublicKey, SecretKey), RandomError> {
-    match version {
-        Version::V1 => v1::signature::generate(),
-        Version::V2 => key_pair::generate(),
-    }
-}
-
 /// Makes a connect token. The kind of `secret` chooses the protocol that the connection will speak.
 pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; TOKEN_SIZE], TokenError> {
     request.check()?;
@@ -176,39 +169,6 @@ pub fn generate(request: &TokenRequest<'_>, secret: &SecretKey) -> Result<[u8; T
             let nonce = random::bytes().map_err(TokenError::Random)?;
             Ok(generate_with(request, &key, nonce))
         }
-    }
-}
-
-/// What tokens are made and opened with: the secret half of a key pair, whose kind is the protocol.
-#[derive(Clone, Debug)]
-pub enum PairKey {
-    /// A pair of the original, which speaks CUTE 1.00.
-    V1(Box<v1::token::TokenKey>),
-    /// A pair of CUTE 2.00.
-    V2(Box<TokenKey>),
-}
-
-impl From<TokenKey> for PairKey {
-    fn from(key: TokenKey) -> PairKey {
-        PairKey::V2(Box::new(key))
-    }
-}
-
-impl PairKey {
-    /// Finds out which kind of pair `secret` is of, by its public half.
-    pub fn new(secret: &SecretKey) -> Result<PairKey, KeyError> {
-        match TokenKey::new(secret) {
-            Ok(key) => Ok(PairKey::from(key)),
-            Err(_) => v1::token::TokenKey::new(secret).map(|key| PairKey::V1(Box::new(key))),
-        }
-    }
-
-    /// [`new`](Self::new), also checking that `public` is the other half.
-    pub fn for_pair(public: &PublicKey, secret: &SecretKey) -> Result<PairKey, KeyError> {
-        let key = PairKey::new(secret)?;
-        // Either kind keeps its public half at the end of its secret one.
-        let belongs = secret.0.last_chunk().is_some_and(|half| public.0 == *half);
-        if belongs { Ok(key) } else { Err(KeyError::WrongPublicKey) }
     }
 }
 
@@ -237,100 +197,6 @@ pub(crate) fn assemble(
     writer.bytes(packet);
     debug_assert_eq!(writer.finish(), Some(TOKEN_SIZE));
     token
-}
-
-fn address_size(address: &SocketAddr) -> usize {
-    match address {
-        SocketAddr::V4(_) => IPV4_SIZE,
-        SocketAddr::V6(_) => IPV6_SIZE,
-    }
-}
-
-/// Writes the public section of a token; `request` was checked to fit.
-pub(crate) fn write_public(writer: &mut Writer<'_>, version: Version, request: &TokenRequest<'_>) {
-    let end = writer.written() + PUBLIC_SIZE;
-    writer.u8(0);
-    writer.bytes(version.bytes());
-    writer.u64(request.application_id);
-    writer.u64(request.expiration);
-    writer.u32(request.handshake_timeout);
-    writer.u32(request.servers.len() as u32);
-    for server in request.servers {
-        match server.ip() {
-            IpAddr::V4(ip) => {
-                writer.u8(IPV4);
-                writer.bytes(&ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                writer.u8(IPV6);
-                ip.segments().into_iter().for_each(|group| writer.u16(group));
-            }
-        }
-        writer.u16(server.port());
-    }
-    writer.zeros(end.saturating_sub(writer.written()));
-}
-
-/// The part of a token that everybody can read, checked to be well formed.
-#[derive(Clone, Copy, Debug)]
-pub struct PublicSection<'a> {
-    /// The game.
-    pub application_id: u64,
-    /// Unix seconds from which on the token is refused.
-    pub expiration: u64,
-    /// Seconds for each phase of the handshake.
-    pub handshake_timeout: u32,
-    servers: Reader<'a>,
-    count: u32,
-}
-
-impl<'a> PublicSection<'a> {
-    /// Reads a public section of `version`: an unknown address type or too many addresses is malformed.
-    /// In CUTE 2.00 every byte has exactly one meaning, so a padding byte that isn't zero is too; CUTE 1.00
-    /// lets them pass.
-    pub fn read(bytes: &'a [u8; PUBLIC_SIZE], version: Version) -> Result<PublicSection<'a>, Malformed> {
-        let mut reader = Reader::new(bytes);
-        reader.zeros(1)?;
-        if reader.array()? != *version.bytes() {
-            return Err(Malformed);
-        }
-        let application_id = reader.u64()?;
-        let expiration = reader.u64()?;
-        let handshake_timeout = reader.u32()?;
-        let count = reader.u32()?;
-        if !(1..=MAX_SERVERS as u32).contains(&count) {
-            return Err(Malformed);
-        }
-        let servers = reader;
-        for _ in 0..count {
-            read_address(&mut reader)?;
-        }
-        if version != Version::V1 {
-            reader.zeros(reader.remaining())?;
-        }
-        Ok(PublicSection { application_id, expiration, handshake_timeout, servers, count })
-    }
-
-    /// The servers to try, in the token's order.
-    pub fn servers(&self) -> impl Iterator<Item = SocketAddr> + 'a {
-        let mut reader = self.servers;
-        (0..self.count).map_while(move |_| read_address(&mut reader).ok())
-    }
-}
-
-fn read_address(reader: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
-    let ip = match reader.u8()? {
-        IPV4 => IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?)),
-        IPV6 => {
-            let mut groups = [0; 8];
-            for group in &mut groups {
-                *group = reader.u16()?;
-            }
-            IpAddr::V6(Ipv6Addr::from(groups))
-        }
-        _ => return Err(Malformed),
-    };
-    Ok(SocketAddr::new(ip, reader.u16()?))
 }
 
 /// Why a client refuses a token.
@@ -422,6 +288,7 @@ impl ConnectToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::key_pair;
     use crate::endpoint;
 
     const USER_DATA: [u8; USER_DATA_SIZE] = [9; USER_DATA_SIZE];
@@ -490,16 +357,6 @@ mod tests {
         }
         let error = generate(&request(&keys, &v4), &SecretKey([3; 64])).unwrap_err();
         assert_eq!(error, TokenError::Key(KeyError::NotAPair));
-    }
-
-    #[test]
-    fn halves_of_two_pairs_are_refused_in_both_protocols() {
-        let pairs = [key_pair::from_seed([1; 32]), v1::signature::from_seed(&[1; 32])];
-        let others = [key_pair::from_seed([2; 32]), v1::signature::from_seed(&[2; 32])];
-        for ((public, secret), (other, _)) in pairs.into_iter().zip(others) {
-            assert!(PairKey::for_pair(&public, &secret).is_ok());
-            assert_eq!(PairKey::for_pair(&other, &secret).unwrap_err(), KeyError::WrongPublicKey);
-        }
     }
 
     #[test]
