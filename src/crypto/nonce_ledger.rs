@@ -1,10 +1,9 @@
 //! Proves in tests that no key and nonce ever protect two different messages: every seal of both protocols is
 //! written into the ledger of its thread, and a second message under the same key and nonce ends the test.
 //!
-//! A ledger begins when a test [opens](open) one. It is the thread's, because the engines of a test live on its
-//! thread and draw their keys from a seed, which another test may rightly have too. Builds without debug assertions
-//! have no ledger, and where no test opens one nothing is kept. The last [`ENTRIES`] seals are known, in memory that
-//! does not grow.
+//! A ledger begins when a test [opens](open) one: the engines of a test live on its thread and draw their keys from a
+//! seed, so that another test may rightly have the same. It never is in a release build, and without a test that
+//! opens one nothing is kept. The last [`ENTRIES`] seals are known, in memory that does not grow.
 
 use super::Key;
 use siphasher::sip::SipHasher13;
