@@ -61,7 +61,7 @@
 //!
 //! What programs get to see:
 //! - [`message`]: a message received. [`ready`]: those that can be taken. [`sending`]: what may be sent.
-//! - [`reason`]: why a connection ended. [`drop_reason`]: why a datagram was dropped. [`statistics`]: rates,
+//! - [`reason`]: why a connection ended, or none began. [`drop_reason`]: why a datagram was dropped. [`statistics`]: rates,
 //!   loss and jitter. [`log`]: what the operator is told.
 //!
 //! The engine:

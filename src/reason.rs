@@ -1,4 +1,5 @@
-//! Why a connection ended. The numbers travel in CLOSE frames (PROTOCOL section 9).
+//! Why a connection ended, and why none began. The numbers travel in CLOSE frames (PROTOCOL section 9) and in
+//! denials (PROTOCOL section 5.8).
 
 use std::fmt;
 
@@ -33,4 +34,23 @@ impl fmt::Display for DisconnectReason {
             DisconnectReason(reason) => write!(f, "reason {reason}"),
         }
     }
+}
+
+/// Why a server does not let a client in; 16 to 255 are the program's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DenyReason(pub u8);
+
+impl DenyReason {
+    /// Every slot is taken.
+    pub const FULL: DenyReason = DenyReason(0);
+    /// The token has made a connection before.
+    pub const TOKEN_USED: DenyReason = DenyReason(1);
+    /// The server is shutting down.
+    pub const SHUTTING_DOWN: DenyReason = DenyReason(2);
+    /// The token has expired.
+    pub const EXPIRED: DenyReason = DenyReason(5);
+    /// The token lists no address of this server.
+    pub const NOT_LISTED: DenyReason = DenyReason(6);
+    /// The token belongs to a live connection.
+    pub const IN_USE: DenyReason = DenyReason(7);
 }

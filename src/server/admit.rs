@@ -5,12 +5,13 @@ use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Sho
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::rate_limit::LEAST_RATE;
+use crate::reason::DenyReason;
 use crate::reason::DisconnectReason;
 use crate::token_flood::Sender;
 use crate::v2;
 use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::frame::Accept;
-use crate::v2::handshake::{DenyReason, Request, Response};
+use crate::v2::handshake::{Request, Response};
 use crate::v2::keys::{CookieBytes, SessionKeys};
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 //! reply is longer than the request.
 
 use super::cookie::CookieJar;
-use super::handshake::{self, CHALLENGE_SIZE, DENIED_SIZE, DenyReason, Request, Response};
+use super::handshake::{self, CHALLENGE_SIZE, DENIED_SIZE, Request, Response};
 use super::keys::{self, AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
 use super::token::{self, TokenId, TokenPacket, TokenSecret};
 use crate::bytes::{Reader, Writer};
@@ -12,6 +12,7 @@ use crate::crypto::key_pair::{PublicKey, TokenKey};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint;
+use crate::reason::DenyReason;
 use crate::time::Instant;
 use crate::token::Version;
 use std::net::SocketAddr;

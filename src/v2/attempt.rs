@@ -2,10 +2,11 @@
 //! responses until a data packet does. Every server of the list gets an attempt of its own, with its
 //! own random: nothing of the one before can disturb it.
 
-use super::handshake::{self, DenyReason, REQUEST_SIZE, RESPONSE_SIZE, Request};
+use super::handshake::{self, REQUEST_SIZE, RESPONSE_SIZE, Request};
 use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
 use crate::attempt_timer::AttemptTimer;
 use crate::bytes::Writer;
+use crate::reason::DenyReason;
 use crate::time::Instant;
 use crate::token::{PACKET_SIZE, TokenKeys};
 use std::time::Duration;

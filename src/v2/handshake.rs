@@ -9,6 +9,7 @@ use super::packet::PacketType;
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::crypto::Key;
 use crate::crypto::cipher::{Cipher, PacketCipher, TAG_SIZE};
+use crate::reason::DenyReason;
 use crate::token::{PACKET_SIZE, TokenKeys};
 
 /// Bytes of a request: token packet 1024, client random 16.
@@ -19,25 +20,6 @@ pub const CHALLENGE_SIZE: usize = 1 + 16 + TAG_SIZE;
 pub const RESPONSE_SIZE: usize = 1 + PACKET_SIZE + 16 + 16 + TAG_SIZE;
 /// Bytes of a denial: type 1, cookie 16, counter 8, sealed reason 1, tag 16.
 pub const DENIED_SIZE: usize = 1 + 16 + 8 + 1 + TAG_SIZE;
-
-/// Why a server lets nobody in; the numbers travel. 16 to 255 are the program's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DenyReason(pub u8);
-
-impl DenyReason {
-    /// Every slot is taken.
-    pub const FULL: DenyReason = DenyReason(0);
-    /// The token has made a connection before.
-    pub const TOKEN_USED: DenyReason = DenyReason(1);
-    /// The server is shutting down.
-    pub const SHUTTING_DOWN: DenyReason = DenyReason(2);
-    /// The token has expired.
-    pub const EXPIRED: DenyReason = DenyReason(5);
-    /// The token lists no address of this server.
-    pub const NOT_LISTED: DenyReason = DenyReason(6);
-    /// The token belongs to a live connection.
-    pub const IN_USE: DenyReason = DenyReason(7);
-}
 
 /// A client asks to be let in.
 pub struct Request<'a> {
