@@ -8,7 +8,6 @@
 //! use cute_net::message::Delivery;
 //! use cute_net::server::Event;
 //! use cute_net::token::{self, TokenKeys, TokenRequest};
-//! use std::time::Duration;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! const GAME: u64 = 7;
@@ -17,15 +16,7 @@
 //! // Once: the key pair of the web service and the servers.
 //! let (public_key, secret_key) = key_pair::generate()?;
 //!
-//! let config = ServerHostConfig {
-//!     application_id: GAME,
-//!     public_key,
-//!     secret_key: secret_key.clone(),
-//!     connection_timeout: Some(Duration::from_secs(10)),
-//!     resend_ceiling: Duration::from_millis(100),
-//!     max_outgoing_rate: None,
-//!     max_incoming_rate: None,
-//! };
+//! let config = ServerHostConfig::new(GAME, public_key, secret_key.clone());
 //! let mut server = ServerHost::new(config, 32);
 //! server.start(&["127.0.0.1:0".parse()?])?;
 //! let address = server.bound_addresses().next().ok_or("not bound")?;

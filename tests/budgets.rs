@@ -40,16 +40,7 @@ fn server_side(mut world: World) -> (i64, usize) {
 fn a_server_without_clients_costs_a_mebibyte() {
     let (public_key, secret_key) = key_pair::generate().unwrap();
     let before = live();
-    let config = ServerHostConfig {
-        application_id: 1,
-        public_key,
-        secret_key,
-        connection_timeout: Some(Duration::from_secs(10)),
-        resend_ceiling: Duration::from_millis(100),
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
-    };
-    let mut host = ServerHost::new(config, 32);
+    let mut host = ServerHost::new(ServerHostConfig::new(1, public_key, secret_key), 32);
     host.start(&["127.0.0.1:0".parse().unwrap()]).unwrap();
     host.update(0.1, 1);
     let cost = live() - before;

@@ -4,12 +4,12 @@
 use cute_net::client::ClientState;
 use cute_net::crypto::key_pair;
 use cute_net::drop_reason::DropReason;
-use cute_net::host::{ClientHost, SendMode, ServerHost};
+use cute_net::host::{ClientHost, SendMode, ServerHost, ServerHostConfig};
 use cute_net::message::Delivery;
 #[path = "host/pair.rs"]
 mod pair;
 
-use pair::{APPLICATION, DT, Pair, UNIX, config};
+use pair::{APPLICATION, DT, Pair, UNIX};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -270,7 +270,7 @@ fn d45_the_port_that_the_system_chose_can_be_asked() {
     let address = pair.server.bound_addresses().next().unwrap();
     assert_ne!(address.port(), 0);
     let (public, secret) = key_pair::generate().unwrap();
-    let mut second = ServerHost::new(config(public, secret), 1);
+    let mut second = ServerHost::new(ServerHostConfig::new(APPLICATION, public, secret), 1);
     let error = second.start(&[address]).unwrap_err().to_string();
     assert!(error.contains(&address.to_string()), "{error}");
     assert_eq!(second.bound_addresses().next(), None);

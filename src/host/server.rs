@@ -45,6 +45,22 @@ pub struct ServerHostConfig {
     pub max_incoming_rate: Option<u32>,
 }
 
+impl ServerHostConfig {
+    /// What most servers want, as `cn_server_config_defaults`: a client counts as gone after 10 s of silence, a
+    /// lost message is sent again within 100 ms, and there is no limit on rates.
+    pub fn new(application_id: u64, public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig {
+        ServerHostConfig {
+            application_id,
+            public_key,
+            secret_key,
+            connection_timeout: Some(Duration::from_secs(10)),
+            resend_ceiling: Duration::from_millis(100),
+            max_outgoing_rate: None,
+            max_incoming_rate: None,
+        }
+    }
+}
+
 /// Why a server can't start.
 #[derive(Debug)]
 pub enum StartError {

@@ -2,13 +2,12 @@
 
 use cute_net::client::ClientState;
 use cute_net::crypto::Key;
-use cute_net::crypto::key_pair::{self, PublicKey, SecretKey};
+use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::drop_reason::DropReason;
 use cute_net::host::{ClientHost, ServerHost, ServerHostConfig};
 use cute_net::server::Event;
 use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub const APPLICATION: u64 = 5;
 pub const UNIX: u64 = 1000;
@@ -20,18 +19,6 @@ pub struct Pair {
     tokens: u64,
 }
 
-pub fn config(public_key: PublicKey, secret_key: SecretKey) -> ServerHostConfig {
-    ServerHostConfig {
-        application_id: APPLICATION,
-        public_key,
-        secret_key,
-        connection_timeout: Some(Duration::from_secs(10)),
-        resend_ceiling: Duration::from_millis(100),
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
-    }
-}
-
 impl Pair {
     pub fn at(address: &str) -> Pair {
         Pair::with_clients(address, 32)
@@ -41,7 +28,8 @@ impl Pair {
         #[cfg(debug_assertions)]
         cute_net::crypto::nonce_ledger::open();
         let (public, secret) = key_pair::generate().unwrap();
-        let mut server = ServerHost::new(config(public, secret.clone()), max_clients);
+        let mut server =
+            ServerHost::new(ServerHostConfig::new(APPLICATION, public, secret.clone()), max_clients);
         server.start(&[address.parse().unwrap()]).unwrap();
         Pair { server, secret, tokens: 0 }
     }
