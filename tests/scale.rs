@@ -1,6 +1,9 @@
 //! Many clients on one server, in virtual time, with every allocation counted: what they cost in memory, that
 //! packets are taken in and made without allocating, and that idle clients cost next to nothing.
-#![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "attacks/memory.rs"]
+mod memory;
 
 use cute_net::client::{Client, ClientState};
 use cute_net::connection::Arrival;
@@ -11,35 +14,9 @@ use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TokenKeys, TokenRequest, USER_DATA_SIZE};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
-
-static LIVE: AtomicI64 = AtomicI64::new(0);
-static TAKEN: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        TAKEN.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's layout.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: the caller gives back what it took.
-        unsafe { System.dealloc(block, layout) };
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 5000);
 
@@ -143,7 +120,7 @@ impl Crowd {
         }
 
         let mut tick = Tick { received: for_server.len(), ..Tick::default() };
-        let before = TAKEN.load(Ordering::Relaxed);
+        let before = memory::taken();
         server.advance(*now, 1000);
         for (from, bytes) in for_server.iter_mut() {
             let arrival = Arrival { path: Path { remote: *from, local: None }, at: *now };
@@ -154,12 +131,12 @@ impl Crowd {
             tick.messages += usize::from(matches!(event, Event::Message { .. }));
         }
         act(server);
-        tick.blocks = TAKEN.load(Ordering::Relaxed) - before;
+        tick.blocks = memory::taken() - before;
         for_server.clear();
         loop {
-            let before = TAKEN.load(Ordering::Relaxed);
+            let before = memory::taken();
             let transmit = server.poll_transmit(&mut buffer);
-            tick.blocks += TAKEN.load(Ordering::Relaxed) - before;
+            tick.blocks += memory::taken() - before;
             let Some(transmit) = transmit else { break };
             tick.sent += 1;
             let client = by_address[&transmit.path.remote];
@@ -177,9 +154,9 @@ impl Crowd {
     /// Bytes that the server holds.
     fn server_side(self) -> i64 {
         let Crowd { server, .. } = self;
-        let with_server = LIVE.load(Ordering::Relaxed);
+        let with_server = memory::live();
         drop(server);
-        with_server - LIVE.load(Ordering::Relaxed)
+        with_server - memory::live()
     }
 }
 

@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 thread_local! {
     static LIVE: Cell<i64> = const { Cell::new(0) };
+    static TAKEN: Cell<u64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -15,6 +16,7 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.set(LIVE.get() + layout.size() as i64);
+        TAKEN.set(TAKEN.get() + 1);
         // SAFETY: the caller's layout.
         unsafe { System.alloc(layout) }
     }
@@ -32,4 +34,10 @@ static ALLOCATOR: Counting = Counting;
 /// Bytes that this thread has taken and not given back.
 pub fn live() -> i64 {
     LIVE.get()
+}
+
+/// Blocks that this thread has taken.
+#[allow(dead_code)] // not every test counts them
+pub fn taken() -> u64 {
+    TAKEN.get()
 }
