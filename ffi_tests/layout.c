@@ -22,6 +22,7 @@ int main(void)
     CHECK(sizeof(cn_address_type_t) == 4 && sizeof(cn_client_state_t) == 4 && sizeof(cn_server_event_type_t) == 4);
     CHECK(sizeof(bool) == 1);
     CHECK(sizeof(cnx_delivery_t) == 4 && sizeof(cnx_send_options_t) == 16 && sizeof(cnx_statistics_t) == 64);
+    CHECK(sizeof(cnx_simulator_t) == 56 && offsetof(cnx_simulator_t, bytes_per_second) == 48);
     CHECK(offsetof(cnx_message_t, data) == 16 && offsetof(cnx_message_t, reliable) == 20 + sizeof(void*));
     CHECK(CNX_DELIVERY_RELIABLE_ORDERED == 0 && CNX_DELIVERY_UNRELIABLE_SEQUENCED == 3);
     if (sizeof(void*) == 8) {

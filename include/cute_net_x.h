@@ -164,6 +164,27 @@ typedef struct cnx_statistics_t {
     uint64_t unreliable_dropped;
 } cnx_statistics_t;
 
+/// How bad a simulated network is, in one direction. Set all to zero, then `size`, then what matters: zeros are
+/// a perfect network.
+typedef struct cnx_simulator_t {
+    /// Set it to `sizeof(cnx_simulator_t)`: the struct may grow with later versions.
+    uint32_t size;
+    /// The queue of the bottleneck: bytes that may wait for it. More are lost.
+    uint32_t queue_bytes;
+    /// Seconds that every datagram takes, 0 to 3600, by the `dt` passed to update.
+    double latency_seconds;
+    /// Seconds that it may take longer, evenly spread, 0 to 3600; later ones then overtake it.
+    double jitter_seconds;
+    /// The chance of a datagram to be lost, 0 to 1.
+    double drop_chance;
+    /// The chance of a datagram to come once more, 0 to 1.
+    double duplicate_chance;
+    /// The chance of a datagram to take 50 ms longer, so that later ones overtake it, 0 to 1.
+    double reorder_chance;
+    /// A bottleneck: bytes a second that get through, UDP payload; the rest waits in its queue. 0 or less is none.
+    double bytes_per_second;
+} cnx_simulator_t;
+
 /// Sends a datagram of `size` bytes, or loses it. What it returns is not looked at.
 typedef int (*cnx_wire_send_t)(void *udata, const void *data, int size);
 
@@ -418,6 +439,28 @@ cn_result_t cnx_server_client_statistics(cn_server_t *server,
                                          int client_index,
                                          struct cnx_statistics_t *statistics_out);
 
+/// Makes everything that a client sends and receives from now on go over simulated networks, in the place of
+/// those of `cn_client_enable_network_simulator`; what is on its way stays on its way. For tests: a network
+/// needs memory for what is on its way, 64 MiB at most, beyond which datagrams are lost.
+///
+/// - `outgoing`, `incoming`: the network in each direction, which are copied; NULL is a perfect one. To end the
+///   simulation, pass NULL twice.
+/// - `seed`: the same seed loses, delays and repeats the same datagrams of each direction.
+///
+/// Fails if `client` is NULL or a `size` is not set; then nothing changes. Numbers out of range count as the
+/// nearest in range, what is not a number as 0.
+cn_result_t cnx_client_set_simulator(cn_client_t *client,
+                                     const struct cnx_simulator_t *outgoing,
+                                     const struct cnx_simulator_t *incoming,
+                                     uint64_t seed);
+
+/// Makes everything that a server sends and receives from now on go over simulated networks. See
+/// `cnx_client_set_simulator`; one network of each direction carries the datagrams of all clients.
+cn_result_t cnx_server_set_simulator(cn_server_t *server,
+                                     const struct cnx_simulator_t *outgoing,
+                                     const struct cnx_simulator_t *incoming,
+                                     uint64_t seed);
+
 /// Makes a client's datagrams travel over functions of the program instead of UDP, from the next connection
 /// on; a connection there is ends. `wire` is copied; NULL is UDP again. The servers of a token are then
 /// names only: the wire leads to one. The functions are called during calls with this client alone, and must
@@ -576,6 +619,20 @@ void cnx_server_client_statistics_p(cn_server_t *server,
 
 /// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);
+
+/// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_set_simulator_p(cn_client_t *client,
+                                const struct cnx_simulator_t *outgoing,
+                                const struct cnx_simulator_t *incoming,
+                                uint64_t seed,
+                                cn_result_t *out);
+
+/// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_set_simulator_p(cn_server_t *server,
+                                const struct cnx_simulator_t *outgoing,
+                                const struct cnx_simulator_t *incoming,
+                                uint64_t seed,
+                                cn_result_t *out);
 
 #ifdef __cplusplus
 }  // extern "C"

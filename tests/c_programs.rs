@@ -126,6 +126,7 @@ programs! {
     options,
     pointers,
     send_many,
+    simulators,
     timings,
     tokens,
 }

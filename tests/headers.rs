@@ -37,7 +37,7 @@ const HEADERS: [Header; 3] = [
         guard: "CUTE_NET_X_H",
         about: include_str!("../src/ffi/fragments/cute_net_x_about.txt"),
         includes: &["cute_net.h"],
-        sources: &["x.rs", "channels.rs", "statistics.rs", "wire.rs", "pointers.rs"],
+        sources: &["x.rs", "channels.rs", "statistics.rs", "simulator.rs", "wire.rs", "pointers.rs"],
         fragment: "cute_net_x.h",
         trailer: None,
     },

@@ -19,6 +19,7 @@ pub mod error;
 pub mod ipv4;
 pub mod pointers;
 pub mod server;
+pub mod simulator;
 pub mod statistics;
 mod versioned;
 pub mod wire;

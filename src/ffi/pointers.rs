@@ -16,6 +16,7 @@ use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
 };
+use super::simulator::{cnx_client_set_simulator, cnx_server_set_simulator, cnx_simulator_t};
 use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use super::x::{
@@ -537,5 +538,41 @@ pub unsafe extern "C" fn cnx_client_set_wire_p(
     // SAFETY: the caller passes what `cnx_client_set_wire` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_client_set_wire(client, wire));
+    }
+}
+
+/// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_set_simulator_p(
+    client: *mut cn_client_t,
+    outgoing: *const cnx_simulator_t,
+    incoming: *const cnx_simulator_t,
+    seed: u64,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_set_simulator` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_set_simulator(client, outgoing, incoming, seed));
+    }
+}
+
+/// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_simulator_p(
+    server: *mut cn_server_t,
+    outgoing: *const cnx_simulator_t,
+    incoming: *const cnx_simulator_t,
+    seed: u64,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_set_simulator` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_set_simulator(server, outgoing, incoming, seed));
     }
 }

@@ -1,7 +1,10 @@
 //! A client on its own sockets.
 
 use super::ports::{Ports, Receiver};
-use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
+use super::{
+    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
+    set_network, transmit_simulated,
+};
 use crate::client::{Client, ClientState};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
@@ -75,7 +78,9 @@ pub struct ClientHost {
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<SendSimulator>,
+    simulator: Option<PathSimulator>,
+    /// The network that what comes passes before it is read.
+    arriving: Option<PathSimulator>,
     fork: ForkGuard,
 }
 
@@ -93,6 +98,7 @@ impl ClientHost {
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
+            arriving: None,
             fork: ForkGuard::new(),
         }
     }
@@ -160,8 +166,15 @@ impl ClientHost {
         self.release_simulated();
         let budget = ReadBudget::new(READS_LIKE, step);
         let mut backlog = self.receive_by_wire(budget);
-        let ClientHost { client, ports, .. } = self;
-        backlog |= ports.receive(budget, now, step, client);
+        let ClientHost { client, ports, arriving, .. } = self;
+        match arriving {
+            None => backlog |= ports.receive(budget, now, step, client),
+            Some(network) => {
+                backlog |=
+                    ports.receive(budget, now, step, &mut IntoNetwork { network, receiver: client });
+                receive_simulated(network, now, client);
+            }
+        }
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {
@@ -215,8 +228,9 @@ impl ClientHost {
     /// How long after the last update the client has something to do by itself, zero if it has already;
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
-        let due = [self.client.poll_timeout(), simulated].into_iter().flatten().min()?;
+        let simulated =
+            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
+        let due = simulated.into_iter().chain([self.client.poll_timeout()]).flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -236,6 +250,13 @@ impl ClientHost {
             Some(simulator) => simulator.set_config(config),
             None => self.simulator = Some(Simulator::new(config, seed)),
         }
+    }
+
+    /// Makes everything sent and received from now on go over networks of these kinds, which draw from
+    /// `seed`.
+    pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
+        set_network(&mut self.simulator, sent, seed);
+        set_network(&mut self.arriving, received, seed.wrapping_add(1));
     }
 
     /// Where the client stands.
@@ -307,17 +328,18 @@ impl ClientHost {
 
     /// Reads what the wire has, within `budget`; true if more may wait.
     fn receive_by_wire(&mut self, budget: ReadBudget) -> bool {
-        let ClientHost { wire: Some(wire), client, clock, .. } = self else { return false };
+        let ClientHost { wire: Some(wire), client, clock, arriving, .. } = self else { return false };
         let start = std::time::Instant::now();
         let mut buffer = [0; RECEIVE_SIZE];
         for _ in 0..budget.datagrams {
             let Some(size) = wire.receive(&mut buffer) else { return false };
             let Some(remote) = client.server() else { return false };
             let arrival = Arrival { path: Path { remote, local: None }, at: clock.now() };
+            let bytes = buffer.get_mut(..size);
             // What was dropped is counted by its reason.
-            let _ = match buffer.get_mut(..size) {
-                Some(bytes) => client.handle_datagram(&arrival, bytes),
-                None => client.handle_oversized(),
+            let _ = match arriving {
+                None => client.handle(&arrival, bytes),
+                Some(network) => IntoNetwork { network, receiver: client }.handle(&arrival, bytes),
             };
             if start.elapsed() >= budget.time {
                 break;
@@ -343,10 +365,13 @@ impl ClientHost {
         }
     }
 
-    /// Closes the sockets; what the simulated network still holds leaves first.
+    /// Closes the sockets; what the simulated network still holds leaves first, and what was to come is lost.
     fn close_sockets(&mut self) {
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
             self.write(path, &bytes);
+        }
+        if let Some(network) = &mut self.arriving {
+            network.clear();
         }
         self.ports.close();
     }
@@ -357,6 +382,7 @@ impl ClientHost {
             self.client.abandon();
             self.fork = ForkGuard::new();
             self.simulator = None;
+            self.arriving = None;
             self.ports.close();
         }
     }

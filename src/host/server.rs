@@ -1,7 +1,10 @@
 //! A server on its own socket.
 
 use super::ports::{Ports, Receiver};
-use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
+use super::{
+    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
+    set_network, transmit_simulated,
+};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
@@ -101,7 +104,9 @@ pub struct ServerHost {
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<SendSimulator>,
+    simulator: Option<PathSimulator>,
+    /// The network that what comes passes before it is read.
+    arriving: Option<PathSimulator>,
     fork: ForkGuard,
 }
 
@@ -122,6 +127,7 @@ impl ServerHost {
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
+            arriving: None,
             fork: ForkGuard::new(),
         }
     }
@@ -194,6 +200,9 @@ impl ServerHost {
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
             self.ports.write(path, &bytes);
         }
+        if let Some(network) = &mut self.arriving {
+            network.clear();
+        }
         self.ports.close();
     }
 
@@ -211,10 +220,18 @@ impl ServerHost {
         }
         self.restart_if_forked();
         self.release_simulated();
-        let ServerHost { engine: Some(engine), ports, .. } = self else { return };
+        let ServerHost { engine: Some(engine), ports, arriving, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = ports.receive(budget, now, step, engine);
+        let backlog = match arriving {
+            None => ports.receive(budget, now, step, engine),
+            Some(network) => {
+                let into = &mut IntoNetwork { network, receiver: engine };
+                let backlog = ports.receive(budget, now, step, into);
+                receive_simulated(network, now, engine);
+                backlog
+            }
+        };
         engine.handle_timeout(backlog);
         self.transmit();
     }
@@ -320,8 +337,9 @@ impl ServerHost {
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let engine = self.running()?.poll_timeout();
-        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
-        let due = [engine, simulated].into_iter().flatten().min()?;
+        let simulated =
+            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
+        let due = simulated.into_iter().chain([engine]).flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -397,6 +415,13 @@ impl ServerHost {
             Some(simulator) => simulator.set_config(config),
             None => self.simulator = Some(Simulator::new(config, seed)),
         }
+    }
+
+    /// Makes everything sent and received from now on go over networks of these kinds, which draw from
+    /// `seed`.
+    pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
+        set_network(&mut self.simulator, sent, seed);
+        set_network(&mut self.arriving, received, seed.wrapping_add(1));
     }
 
     /// Where the server listens, ports the system chose included, IPv4 first; nowhere when it does not run.
@@ -490,6 +515,7 @@ impl ServerHost {
         self.simulator = None;
         self.ports.forget_threads();
         self.ports.set_threaded(self.mode == SendMode::Threaded);
+        self.arriving = None;
         match (&mut self.engine, random::bytes()) {
             (Some(engine), Ok(seed)) => engine.restart(seed),
             // Without random bytes there is nothing it could do safely.
