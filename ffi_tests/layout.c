@@ -21,6 +21,8 @@ int main(void)
     CHECK(sizeof(cn_crypto_sign_secret_t) == 64 && sizeof(cn_crypto_signature_t) == 64);
     CHECK(sizeof(cn_address_type_t) == 4 && sizeof(cn_client_state_t) == 4 && sizeof(cn_server_event_type_t) == 4);
     CHECK(sizeof(bool) == 1);
+    CHECK(sizeof(cnx_disconnect_reason_t) == 4 && sizeof(cnx_disconnection_t) == 268);
+    CHECK(offsetof(cnx_disconnection_t, data) == 12);
     CHECK(sizeof(cnx_delivery_t) == 4 && sizeof(cnx_send_options_t) == 16 && sizeof(cnx_statistics_t) == 64);
     CHECK(sizeof(cnx_simulator_t) == 56 && offsetof(cnx_simulator_t, bytes_per_second) == 48);
     CHECK(offsetof(cnx_message_t, data) == 16 && offsetof(cnx_message_t, reliable) == 20 + sizeof(void*));

@@ -33,6 +33,26 @@ typedef enum cnx_delivery_t
     CNX_DELIVERY_UNRELIABLE_SEQUENCED = 3  /* perhaps, and never after a later such message of its channel */
 } cnx_delivery_t;
 
+/// Why a connection ended, or did not come about: what `cnx_disconnection_t::reason` says. 16 to 255 are the
+/// program's own.
+typedef enum cnx_disconnect_reason_t
+{
+    CNX_DISCONNECT_LEFT              = 0,   /* the client's program left */
+    CNX_DISCONNECT_KICKED            = 1,   /* the server's program sent the client away */
+    CNX_DISCONNECT_TIMED_OUT         = 2,   /* nothing was heard from the other end for too long */
+    CNX_DISCONNECT_SERVER_STOPPED    = 3,   /* the server stopped */
+    CNX_DISCONNECT_REPLACED          = 4,   /* the same client id connected anew, with a newer token */
+    CNX_DISCONNECT_PROTOCOL_ERROR    = 5,   /* one end sent what no end may send */
+    CNX_DISCONNECT_FIRST_OF_PROGRAM  = 16,
+    CNX_DISCONNECT_LAST_OF_PROGRAM   = 255,
+    CNX_DISCONNECT_DENIED_FULL       = 256, /* the server has no room for another client */
+    CNX_DISCONNECT_DENIED_TOKEN_USED = 257, /* the token made a connection before */
+    CNX_DISCONNECT_DENIED_STOPPING   = 258, /* the server is stopping */
+    CNX_DISCONNECT_DENIED_EXPIRED    = 261, /* the token expired before a server let the client in */
+    CNX_DISCONNECT_DENIED_ADDRESS    = 262, /* the token lists none of the server's addresses */
+    CNX_DISCONNECT_DENIED_IN_USE     = 263  /* the token belongs to a connection that lives */
+} cnx_disconnect_reason_t;
+
 /// How much a log message matters.
 typedef enum cnx_log_level_t
 {
@@ -100,6 +120,20 @@ typedef struct cnx_counters_t {
 /// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
 /// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
+
+/// How a connection ended, or an attempt at one.
+typedef struct cnx_disconnection_t {
+    /// Set it to `sizeof(cnx_disconnection_t)` before the call: the struct may grow with later versions. The
+    /// call sets it to the bytes it filled.
+    uint32_t size;
+    /// Why: 16 to 255 are a program's own, the others are `CNX_DISCONNECT_` values. What the other end says is
+    /// its word: a client may claim any number up to 255.
+    int32_t reason;
+    /// How many bytes of `data` the program that ended it passed along, 0 to 255.
+    int32_t data_size;
+    /// Those bytes, and zeros behind them: text of up to 255 bytes ends with a zero byte.
+    uint8_t data[256];
+} cnx_disconnection_t;
 
 /// How a message travels. Set all to zero, then `size`, then what matters: zero is what `cn_client_send`
 /// does with a reliable packet.
@@ -361,6 +395,49 @@ void cnx_set_log_callback(cnx_log_callback_t callback,
                           cnx_log_level_t max_level,
                           void *user);
 
+/// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
+/// `cnx_server_disconnection`.
+///
+/// - `reason`: 16 to 255, what the game makes of them.
+/// - `data`, `size`: 0 to 255 bytes of any kind for the other program, which are copied; `data` may be NULL if
+///   `size` is 0.
+///
+/// CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there. Fails if `client` is NULL, is
+/// neither connected nor connecting, or if a value is out of range; then nothing happens.
+cn_result_t cnx_client_disconnect_with(cn_client_t *client,
+                                       int reason,
+                                       const void *data,
+                                       int size);
+
+/// Sends a client away as `cn_server_disconnect_client` does with `notify_client`, and tells it why: its
+/// program reads it with `cnx_client_disconnection`. Reason and bytes are as for `cnx_client_disconnect_with`.
+///
+/// On CUTE 1.00, which carries neither, a client sees `CNX_DISCONNECT_KICKED`. Fails if `server` is NULL, no
+/// such client is connected, or a value is out of range; then nothing happens.
+cn_result_t cnx_server_disconnect_client_with(cn_server_t *server,
+                                              int client_index,
+                                              int reason,
+                                              const void *data,
+                                              int size);
+
+/// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
+/// last server denied it.
+///
+/// True if that is known. False while the client is connected or connecting, before its first connection,
+/// after `cn_client_connect` failed, in a forked copy, for NULL, and if `disconnection_out->size` is not set;
+/// nothing is written then.
+bool cnx_client_disconnection(cn_client_t *client,
+                              struct cnx_disconnection_t *disconnection_out);
+
+/// Tells why a client is gone. Call it when `cn_server_pop_event` has given the client's
+/// `CN_SERVER_EVENT_TYPE_DISCONNECTED`, before that of another client is popped.
+///
+/// True if the last disconnection that was popped is that of `client_index`. False otherwise, for NULL, and if
+/// `disconnection_out->size` is not set; nothing is written then.
+bool cnx_server_disconnection(cn_server_t *server,
+                              int client_index,
+                              struct cnx_disconnection_t *disconnection_out);
+
 /// Sends a message to the server as `options` say; the bytes are copied. An unreliable one leaves at once, a
 /// reliable one with the next update or flush; see `cnx_client_set_send_mode`.
 ///
@@ -619,6 +696,21 @@ void cnx_server_client_statistics_p(cn_server_t *server,
 
 /// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);
+
+/// `cnx_client_disconnect_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_disconnect_with_p(cn_client_t *client,
+                                  int reason,
+                                  const void *data,
+                                  int size,
+                                  cn_result_t *out);
+
+/// `cnx_server_disconnect_client_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_disconnect_client_with_p(cn_server_t *server,
+                                         int client_index,
+                                         int reason,
+                                         const void *data,
+                                         int size,
+                                         cn_result_t *out);
 
 /// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_set_simulator_p(cn_client_t *client,

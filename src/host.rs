@@ -6,7 +6,7 @@ mod ports;
 mod server;
 
 pub use client::{ClientHost, ConnectError, Wire};
-pub use server::{NotAllSent, ServerHost, ServerHostConfig, StartError};
+pub use server::{Departure, NotAllSent, ServerHost, ServerHostConfig, StartError};
 
 use crate::connection::Arrival;
 use crate::drop_reason::DropReason;

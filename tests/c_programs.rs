@@ -108,6 +108,7 @@ programs! {
     allocator,
     arguments,
     binding,
+    disconnections,
     endpoints,
     event_order,
     exchange,

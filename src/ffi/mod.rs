@@ -14,6 +14,7 @@ pub mod cf;
 pub mod channels;
 pub mod client;
 pub mod crypto;
+pub mod disconnect;
 pub mod endpoint;
 pub mod error;
 pub mod ipv4;

@@ -18,6 +18,7 @@ use crate::socket::fork::ForkGuard;
 use crate::socket::{RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
 use crate::token::{InvalidToken, TOKEN_SIZE};
+use crate::v2::handshake::DenyReason;
 use crate::v2::outbox::SendError;
 use std::fmt;
 use std::io;
@@ -149,7 +150,12 @@ impl ClientHost {
     /// Ends the connection: what is queued leaves, and the server is told. What was received can still
     /// be taken.
     pub fn disconnect(&mut self) {
-        self.client.disconnect();
+        self.disconnect_with(DisconnectReason::LEFT, b"");
+    }
+
+    /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
+    pub fn disconnect_with(&mut self, reason: DisconnectReason, text: &[u8]) {
+        self.client.disconnect_with(reason, text);
         self.transmit();
         self.close_sockets();
     }
@@ -264,9 +270,19 @@ impl ClientHost {
         self.client.state()
     }
 
-    /// Why the last connection ended, if the server or the protocol ended it.
+    /// Why the last connection ended, if one end closed it or the protocol did.
     pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
         self.client.disconnect_reason()
+    }
+
+    /// What the program at the end that closed the last connection said with that.
+    pub fn disconnect_text(&self) -> &[u8] {
+        self.client.disconnect_text()
+    }
+
+    /// Why the last server that denied the token did.
+    pub fn deny_reason(&self) -> Option<DenyReason> {
+        self.client.deny_reason()
     }
 
     /// The connection, for its round trip and rates.

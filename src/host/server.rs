@@ -88,6 +88,17 @@ pub struct NotAllSent {
     pub count: usize,
 }
 
+/// How a client left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The slot it had.
+    pub index: u32,
+    /// Why.
+    pub reason: DisconnectReason,
+    /// What the program that ended the connection said with that.
+    pub text: Box<[u8]>,
+}
+
 /// A server. Dropping it stops it.
 pub struct ServerHost {
     config: ServerHostConfig,
@@ -101,6 +112,8 @@ pub struct ServerHost {
     system_clock: SystemClock,
     /// The engine of this run, or of the last, whose events can still be taken.
     engine: Option<Server>,
+    /// How the last client whose disconnection was taken left.
+    departure: Option<Departure>,
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
@@ -123,6 +136,7 @@ impl ServerHost {
             clock: Clock::default(),
             system_clock: SystemClock::default(),
             engine: None,
+            departure: None,
             ports: Ports::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
@@ -346,15 +360,29 @@ impl ServerHost {
     /// Sends a client away; its event comes with the next update. With `tell` what is queued for it
     /// leaves first, and it learns that it was kicked; without, it learns nothing.
     pub fn disconnect(&mut self, index: u32, tell: bool) {
+        self.disconnect_with(index, DisconnectReason::KICKED, b"", tell);
+    }
+
+    /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
+    pub fn disconnect_with(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool) {
         if let Some(engine) = self.running_mut() {
-            engine.disconnect(index, DisconnectReason::KICKED, b"", tell);
+            engine.disconnect(index, reason, text, tell);
             self.transmit();
         }
     }
 
     /// The next event.
     pub fn pop_event(&mut self) -> Option<Event> {
-        self.engine.as_mut()?.poll_event()
+        let event = self.engine.as_mut()?.poll_event();
+        if let Some(Event::Disconnected { index, reason, text }) = &event {
+            self.departure = Some(Departure { index: *index, reason: *reason, text: text.clone() });
+        }
+        event
+    }
+
+    /// How the client left whose disconnection was the last that [`pop_event`](Self::pop_event) took.
+    pub fn departure(&self) -> Option<&Departure> {
+        self.departure.as_ref()
     }
 
     /// The next message that a client sent on wire channels 1 to 8, and the client's index.
