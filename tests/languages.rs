@@ -78,6 +78,61 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
     assert!(tried >= 2, "no C and C++ compiler was found");
 }
 
+/// What the examples in the headers take for granted: functions of the program, and values.
+const OF_THE_PROGRAM: &str = "#include <stdio.h>\n\
+    bool running(void); double seconds_since_last_tick(void); uint64_t unix_seconds(void);\n\
+    void print_log(void* user, cnx_log_level_t level, const char* text);\n";
+const VALUES: [&str; 10] = [
+    "cn_crypto_sign_public_t public_key",
+    "cn_crypto_sign_secret_t secret_key",
+    "const uint8_t* connect_token",
+    "cn_server_t* given",
+    "double dt",
+    "uint64_t unix_time",
+    "const void* snapshot",
+    "int bytes",
+    "const int* indices",
+    "int count",
+];
+
+/// The pieces of code in the comment at the top of a header.
+fn examples(header: &str) -> Vec<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include").join(format!("{header}.h"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let comment = text.split("*/\n\n").next().unwrap();
+    comment
+        .split("\n *\n")
+        .map(|piece| piece.lines().filter_map(|line| line.strip_prefix(" *     ")).collect::<Vec<_>>())
+        .map(|lines| lines.join("\n"))
+        .filter(|piece| piece.contains(';'))
+        .collect()
+}
+
+#[test]
+fn the_examples_at_the_top_of_the_headers_compile() {
+    let headers = ["cute_net", "cute_net_x", "cute_networking"];
+    let pieces: Vec<String> = headers.into_iter().flat_map(examples).collect();
+    assert_eq!(pieces.len(), 4, "{pieces:?}");
+    let includes: String = headers.map(|header| format!("#include \"{header}.h\"\n")).concat();
+    let parameters = VALUES.join(", ");
+    let named = VALUES.map(|value| format!("(void){};", value.rsplit([' ', '*']).next().unwrap()));
+    let mut program = includes + OF_THE_PROGRAM;
+    for (number, piece) in pieces.iter().enumerate() {
+        let given = if piece.contains("server = ") || !piece.contains("(server") {
+            String::new()
+        } else {
+            "cn_server_t* server = given; int size = bytes;".to_owned()
+        };
+        let example = format!("void example_{number}({parameters})");
+        let body = format!("{{\n{}\n{given}\n{piece}\n}}\n", named.concat());
+        program += &format!("{example};\n{example}\n{body}");
+    }
+    program += "int main(void) { return 0; }\n";
+    for (compiler, standard) in [("gcc", "c99"), ("g++", "c++17")] {
+        compile(compiler, standard, &program);
+    }
+}
+
 /// Stand-ins for Cute Framework's own headers: what `cute_networking.h` needs of them, under their guards.
 const DEFINES: &str = "#ifndef CF_DEFINES_H\n#define CF_DEFINES_H\n#include <stdbool.h>\n#include <stdint.h>\n\
     #include <stdlib.h>\n#define CF_API __attribute__((visibility(\"default\")))\n#define CF_CALL\n\
