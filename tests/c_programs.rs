@@ -126,6 +126,7 @@ programs! {
     old_example,
     options,
     pointers,
+    prototypes,
     send_many,
     simulators,
     timings,
