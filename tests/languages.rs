@@ -1,5 +1,5 @@
 //! The headers in every language they are for, by every compiler that is there: alone, in either order,
-//! twice, without a warning.
+//! twice, without a warning. And the library from a language that reads no headers.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -177,5 +177,19 @@ fn the_framework_header_stands_beside_the_frameworks_own() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_language_that_reads_no_headers_passes_structs_by_value_and_by_pointers() {
+    if !is_there("python3") {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    let library = std::env::current_exe().unwrap().with_file_name("libcute_net.so");
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ffi_tests/foreign.py");
+    for form in ["values", "pointers"] {
+        let output = Command::new("python3").arg(&program).arg(&library).arg(form).output().unwrap();
+        assert!(output.status.success(), "{form}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
