@@ -126,6 +126,7 @@ programs! {
     old_example,
     options,
     pointers,
+    promises,
     prototypes,
     send_many,
     simulators,
