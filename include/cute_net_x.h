@@ -388,9 +388,11 @@ cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *coun
 /// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
 /// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
 /// use the client or server that it is called for. Another thread may still be in the old function when this
-/// returns. `user` is passed to it. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can
+/// returns. `user` is passed to it. What happens inside it is not logged. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can
 /// cause is said at `CNX_LOG_DEBUG` only, among it every datagram dropped and why.
-void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
+void cnx_set_log_callback(cnx_log_callback_t callback,
+                          cnx_log_level_t max_level,
+                          void *user);
 
 /// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
 /// `cnx_server_disconnection`.
