@@ -25,7 +25,7 @@ fn compile(compiler: &str, standard: &str, source: &str) {
     let mut command = Command::new(compiler);
     command.arg(format!("-std={standard}")).args(WARNINGS);
     if standard.starts_with("c++") {
-        command.args(["-x", "c++"]);
+        command.args(["-Wold-style-cast", "-x", "c++"]);
     } else {
         command.args(["-Wstrict-prototypes", "-x", "c"]);
     }
@@ -37,9 +37,12 @@ fn compile(compiler: &str, standard: &str, source: &str) {
     assert!(output.status.success(), "{compiler} -std={standard}:\n{source}\n{errors}");
 }
 
+fn lines(headers: &[&str]) -> String {
+    headers.iter().map(|header| format!("#include \"{header}.h\"\n")).collect()
+}
+
 fn including(headers: &[&str]) -> String {
-    let lines: String = headers.iter().map(|header| format!("#include \"{header}.h\"\n")).collect();
-    format!("{lines}int main(void) {{ return 0; }}\n")
+    format!("{}int main(void) {{ return 0; }}\n", lines(headers))
 }
 
 #[test]
@@ -57,6 +60,8 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
         #define CN_ALLOC(size, ctx) malloc(size)\n#define CN_FREE(mem, ctx) free(mem)\n\
         #define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n#include \"cute_networking.h\"\n\
         int main(void) { return 0; }\n";
+    // As programs wrap the original, which does not do so by itself.
+    let wrapped = format!("extern \"C\" {{\n{}}}\nint main(void) {{ return 0; }}\n", lines(&[net, x]));
     let ipv4_only = format!("#define CUTE_NET_NO_IPV6\n{}", including(orders[3]));
     let mut tried = 0;
     for (c, cpp) in COMPILERS {
@@ -72,6 +77,9 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
                 }
                 compile(compiler, standard, implementation);
                 compile(compiler, standard, &ipv4_only);
+                if standard.starts_with("c++") {
+                    compile(compiler, standard, &wrapped);
+                }
             }
         }
     }
