@@ -95,6 +95,14 @@ fn many_messages() {
     }
 }
 
+/// Once, for the same reasons.
+#[test]
+fn monkey() {
+    if std::env::var_os("CUTE_NET_VALGRIND").is_none() {
+        run_as(&[Language::C99], &["Shared"], "monkey", &[]);
+    }
+}
+
 /// A program that is not linked with the library: it loads and unloads it.
 #[cfg(unix)]
 #[test]
