@@ -20,10 +20,18 @@ fn is_there(compiler: &str) -> bool {
     version.is_ok_and(|status| status.success())
 }
 
+/// As the compilers of Visual Studio do it, in so far as clang does; without a C library, which is not there.
+const VISUAL_STUDIO: [&str; 3] =
+    ["--target=x86_64-pc-windows-msvc", "-fms-compatibility-version=19.38", "-ffreestanding"];
+
 fn compile(compiler: &str, standard: &str, source: &str) {
+    compile_for(&[], compiler, standard, source);
+}
+
+fn compile_for(target: &[&str], compiler: &str, standard: &str, source: &str) {
     let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
     let mut command = Command::new(compiler);
-    command.arg(format!("-std={standard}")).args(WARNINGS);
+    command.args(target).arg(format!("-std={standard}")).args(WARNINGS);
     if standard.starts_with("c++") {
         command.args(["-Wold-style-cast", "-x", "c++"]);
     } else {
@@ -84,6 +92,12 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
         }
     }
     assert!(tried >= 2, "no C and C++ compiler was found");
+    for (compiler, standards) in [("clang", C), ("clang++", CPP)] {
+        for standard in standards.into_iter().filter(|_| is_there(compiler)) {
+            compile_for(&VISUAL_STUDIO, compiler, standard, &including(orders[3]));
+            compile_for(&VISUAL_STUDIO, compiler, standard, &ipv4_only);
+        }
+    }
 }
 
 /// What the examples in the headers take for granted: functions of the program, and values.
