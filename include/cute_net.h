@@ -63,6 +63,8 @@
  *   Below 0, or not a number, counts as 0. The unix time counts for connect tokens alone.
  * - Updates: only they receive, acknowledge and resend, and keep a connection alive. Without one for the
  *   server's `connection_timeout` (10 s) the other end takes the program for gone.
+ * - Pop in every tick until there is nothing more. A program that does not, say while it loads, loses nothing reliable:
+ *   what it has no room for (32 MiB a connection) waits at its sender. Unreliable packets may get lost then.
  * - Threads: one thread uses a handle at a time; different handles may be used by different threads, and
  *   functions without a handle, and those that free packets, by any thread at any time.
  * - Callbacks: a function of the program that the library calls must return to it (no exception, no longjmp),

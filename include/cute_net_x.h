@@ -1,8 +1,7 @@
 /*
  * cute_net_x.h: what libcute_net offers beyond the original cute_net.h.
  *
- * The rules of cute_net.h hold here too. Structs of this header begin with their size, set before a call, so that
- * they can grow. A server that sends much and wants to know whom it does not let in:
+ * The rules of cute_net.h hold here too. Structs begin with their size, set before a call, so that they can grow.
  *
  *     cnx_counters_t counters;
  *     cnx_server_set_send_mode(server, CNX_SEND_BATCHED);
@@ -385,14 +384,12 @@ cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *coun
 /// Fails if a pointer is NULL or `counters_out->size` is not set.
 cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
 
-/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
-/// use the client or server that it is called for. Another thread may still be in the old function when this
-/// returns. `user` is passed to it. What happens inside it is not logged. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can
-/// cause is said at `CNX_LOG_DEBUG` only, among it every datagram dropped and why.
-void cnx_set_log_callback(cnx_log_callback_t callback,
-                          cnx_log_level_t max_level,
-                          void *user);
+/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
+/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
+/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
+/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
+/// among it every datagram dropped and why.
+void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
 
 /// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
 /// `cnx_server_disconnection`.

@@ -587,11 +587,11 @@ unsafe impl Send for User {}
 // SAFETY: as above.
 unsafe impl Sync for User {}
 
-/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
-/// use the client or server that it is called for. Another thread may still be in the old function when this
-/// returns. `user` is passed to it. What happens inside it is not logged. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can
-/// cause is said at `CNX_LOG_DEBUG` only, among it every datagram dropped and why.
+/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
+/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
+/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
+/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
+/// among it every datagram dropped and why.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_set_log_callback(
     callback: cnx_log_callback_t,
