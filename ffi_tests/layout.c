@@ -75,9 +75,13 @@ int main(void)
             "CN_CLIENT_STATE_DISCONNECTED", "CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST",
             "CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE", "CN_CLIENT_STATE_CONNECTED",
         };
+        cn_client_state_t unknown;
         int state;
         for (state = -6; state <= 3; ++state)
             CHECK(strcmp(cn_client_state_string((cn_client_state_t)state), names[state + 6]) == 0);
+        state = 4; /* which is none */
+        memcpy(&unknown, &state, sizeof(unknown));
+        CHECK(strcmp(cn_client_state_string(unknown), "CN_CLIENT_STATE_UNKNOWN") == 0);
     }
     return 0;
 }
