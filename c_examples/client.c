@@ -81,7 +81,10 @@ int main(int argc, char** argv)
         last = now;
         state = cn_client_state_get(client);
         if (state <= CN_CLIENT_STATE_DISCONNECTED) {
-            fprintf(stderr, "the connection ended: %s\n", cn_client_state_string(state));
+            cnx_disconnection_t end;
+            end.size = (uint32_t)sizeof(end);
+            if (!cnx_client_disconnection(client, &end)) end.reason = -1;
+            fprintf(stderr, "the connection ended: %s, %s\n", cn_client_state_string(state), reason_text(&end));
             break;
         }
         handle_packets(client, &tally);

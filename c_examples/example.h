@@ -44,7 +44,8 @@ static void sleep_seconds(double seconds)
 /* Every this many ticks somebody has something to say that must arrive. */
 #define RELIABLE_EVERY 15
 
-/* Every message begins with its kind and counts up, so that a missing or misplaced one is noticed. */
+/* Every message begins with its kind and counts up, so that a missing or misplaced one is noticed. They travel as they
+ * lie in memory: a game that runs on machines of other byte orders writes them byte by byte. */
 typedef enum kind_t
 {
     KIND_INPUT = 1,    /* client to server, unreliable: what the player presses */
@@ -107,6 +108,22 @@ static void stop_on_ctrl_c(void)
 {
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
+}
+
+/* Why a connection ended. */
+static const char* reason_text(const cnx_disconnection_t* end)
+{
+    switch (end->reason) {
+    case CNX_DISCONNECT_LEFT: return "the client left";
+    case CNX_DISCONNECT_KICKED: return "the server sent the client away";
+    case CNX_DISCONNECT_TIMED_OUT: return "nothing was heard any more";
+    case CNX_DISCONNECT_SERVER_STOPPED: return "the server stopped";
+    case CNX_DISCONNECT_REPLACED: return "the same player connected anew";
+    case CNX_DISCONNECT_DENIED_FULL: return "the server is full";
+    case CNX_DISCONNECT_DENIED_TOKEN_USED: return "the token was used before";
+    case CNX_DISCONNECT_DENIED_ADDRESS: return "the token is for another address";
+    default: return "another reason";
+    }
 }
 
 static void die(const char* what, cn_result_t result)

@@ -74,6 +74,10 @@ static void handle_events(cn_server_t* server)
             cn_server_free_packet(server, event.u.payload_packet.client_index, event.u.payload_packet.data);
         } else {
             player_t* player = &players[event.u.disconnected.client_index];
+            cnx_disconnection_t end;
+            end.size = (uint32_t)sizeof(end);
+            if (cnx_server_disconnection(server, event.u.disconnected.client_index, &end))
+                printf("client %llu is gone: %s\n", (unsigned long long)player->client_id, reason_text(&end));
             print_tally("server_of", player->client_id, &player->tally);
         }
     }

@@ -93,6 +93,50 @@ static void refusals_are_logged_and_counted(void)
     cn_server_destroy(other.server);
 }
 
+static session_t* meddled_with;
+static int meddled = 0;
+
+/* A callback that does what it must not: uses the handle that it is called for, which is refused and logged. */
+static void on_log_meddle(void* user, cnx_log_level_t level, const char* text)
+{
+    (void)user; (void)level; (void)text;
+    ++meddled;
+    cn_server_update(meddled_with->server, TICK, unix_now());
+    cn_server_disconnect_client(meddled_with->server, 0, true);
+    CHECK(!cn_server_is_client_connected(meddled_with->server, 0));
+    CHECK_FAILS(cn_server_send(meddled_with->server, "x", 1, 0, true), "An internal error");
+    cn_server_destroy(meddled_with->server);
+}
+
+static void a_callback_that_uses_its_server_is_not_called_for_that(void)
+{
+    session_t session, other;
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    uint8_t token[CN_CONNECT_TOKEN_SIZE];
+    int i;
+    session_start(&session);
+    session_start(&other);
+    session_connect(&session, client, 1);
+    meddled_with = &session;
+    make_token(token, &other.secret_key, session.address, 1);
+    {
+        cn_client_t* stranger = cn_client_create(0, APPLICATION_ID, false, NULL);
+        CHECK_OK(cn_client_connect(stranger, token));
+        cn_client_update(stranger, TICK, unix_now());
+        cnx_set_log_callback(on_log_meddle, CNX_LOG_DEBUG, NULL);
+        cn_server_update(session.server, TICK, unix_now());
+        CHECK(meddled == 1);
+        cnx_set_log_callback(NULL, CNX_LOG_DEBUG, NULL);
+        cn_client_destroy(stranger);
+    }
+    CHECK_OK(cn_client_send(client, "still here", 11, true));
+    for (i = 0; i < 5; ++i) session_tick(&session, &client, 1, TICK);
+    CHECK(session.packets == 1);
+    cn_client_destroy(client);
+    cn_server_destroy(session.server);
+    cn_server_destroy(other.server);
+}
+
 static void endpoints_and_user_data(void)
 {
     session_t session;
@@ -166,6 +210,7 @@ int main(void)
     CHECK(strcmp(cnx_version(), CNX_VERSION) == 0);
     capacity();
     refusals_are_logged_and_counted();
+    a_callback_that_uses_its_server_is_not_called_for_that();
     endpoints_and_user_data();
     batched_messages_leave_at_the_flush();
     return 0;

@@ -130,6 +130,48 @@ static void copies_make_their_own(void)
     for (i = 0; i < 3; ++i) CHECK(waitpid(children[i], &status, 0) == children[i] && status == 0);
 }
 
+/* A server that was started and then becomes a daemon: the copy goes on with the socket, and lets players in anew. */
+static void a_daemon_goes_on_with_its_server(void)
+{
+    session_t session;
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    uint8_t token[CN_CONNECT_TOKEN_SIZE];
+    pid_t daemon;
+    int i, status = -1, back = 0;
+    bool sent = false;
+    session_start(&session);
+    session_connect(&session, client, 1);
+    make_token(token, &session.secret_key, session.address, 2);
+    daemon = fork();
+    CHECK(daemon >= 0);
+    if (daemon == 0) {
+        for (i = 0; i < 5000 && session.packets == 0; ++i) {
+            session_tick(&session, NULL, 0, 0.001);
+            usleep(1000);
+        }
+        CHECK(session.packets == 1 && session.connected == 2 && session.disconnected == 1);
+        CHECK(cnx_server_client_count(session.server) == 1);
+        CHECK_OK(cn_server_send(session.server, "from the daemon", 16, session.newest, true));
+        cn_server_destroy(session.server);
+        _exit(0);
+    }
+    /* The process before it leaves the server alone. Its player comes back by itself, with another token. */
+    CHECK_OK(cn_client_connect(client, token));
+    for (i = 0; i < 5000 && back == 0; ++i) {
+        cn_client_update(client, 0.001, unix_now());
+        if (!sent && cn_client_state_get(client) == CN_CLIENT_STATE_CONNECTED) {
+            CHECK_OK(cn_client_send(client, "to the daemon", 14, true));
+            sent = true;
+        }
+        back += client_pop_all(client);
+        usleep(1000);
+    }
+    CHECK(waitpid(daemon, &status, 0) == daemon && status == 0);
+    CHECK(back == 1);
+    cn_client_destroy(client);
+    cn_server_destroy(session.server); /* which says nothing to anybody that the daemon serves: nobody is there */
+}
+
 int main(void)
 {
     int kind;
@@ -139,7 +181,8 @@ int main(void)
         original_keys = kind == 1;
         d53_the_same_player_comes_back_from_a_new_process();
         a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_IMMEDIATE);
-    a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_THREADED);
+        a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_THREADED);
+        a_daemon_goes_on_with_its_server();
     }
     original_keys = false;
     d54_forked_processes_make_different_keys();

@@ -21,7 +21,10 @@ int main(void)
     CHECK(sizeof(cn_crypto_sign_secret_t) == 64 && sizeof(cn_crypto_signature_t) == 64);
     CHECK(sizeof(cn_address_type_t) == 4 && sizeof(cn_client_state_t) == 4 && sizeof(cn_server_event_type_t) == 4);
     CHECK(sizeof(bool) == 1);
+    CHECK(sizeof(cnx_disconnect_reason_t) == 4 && sizeof(cnx_disconnection_t) == 268);
+    CHECK(offsetof(cnx_disconnection_t, data) == 12);
     CHECK(sizeof(cnx_delivery_t) == 4 && sizeof(cnx_send_options_t) == 16 && sizeof(cnx_statistics_t) == 64);
+    CHECK(sizeof(cnx_simulator_t) == 56 && offsetof(cnx_simulator_t, bytes_per_second) == 48);
     CHECK(offsetof(cnx_message_t, data) == 16 && offsetof(cnx_message_t, reliable) == 20 + sizeof(void*));
     CHECK(CNX_DELIVERY_RELIABLE_ORDERED == 0 && CNX_DELIVERY_UNRELIABLE_SEQUENCED == 3);
     if (sizeof(void*) == 8) {
@@ -72,9 +75,13 @@ int main(void)
             "CN_CLIENT_STATE_DISCONNECTED", "CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST",
             "CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE", "CN_CLIENT_STATE_CONNECTED",
         };
+        cn_client_state_t unknown;
         int state;
         for (state = -6; state <= 3; ++state)
             CHECK(strcmp(cn_client_state_string((cn_client_state_t)state), names[state + 6]) == 0);
+        state = 4; /* which is none */
+        memcpy(&unknown, &state, sizeof(unknown));
+        CHECK(strcmp(cn_client_state_string(unknown), "CN_CLIENT_STATE_UNKNOWN") == 0);
     }
     return 0;
 }

@@ -16,24 +16,57 @@
  *         |                                                                     |
  *         +------------- secret key of cn_crypto_sign_keygen -------------------+
  *
- * A SERVER, each tick                            A CLIENT, each tick
+ * A SERVER THAT SENDS BACK WHAT IT GETS
  *
- *     cn_server_update(server, dt, unix_time);       cn_client_update(client, dt, unix_time);
- *     cn_server_event_t e;                           void* packet; int size;
- *     while (cn_server_pop_event(server, &e)) {      while (cn_client_pop_packet(client, &packet, &size, NULL)) {
- *         ... use e, free its packet ...                 ... use packet ...
- *     }                                                  cn_client_free_packet(client, packet);
- *     cn_server_send(server, data, size,             }
- *         client_index, reliably);                   cn_client_send(client, data, size, reliably);
+ *     cn_server_config_t config = cn_server_config_defaults();
+ *     config.application_id = 42;
+ *     config.public_key = public_key;    // both of cn_crypto_sign_keygen, made once and stored
+ *     config.secret_key = secret_key;
+ *     cn_server_t* server = cn_server_create(config);
+ *     cn_result_t started = cn_server_start(server, "0.0.0.0:5000");
+ *     if (cn_is_error(started)) { puts(started.details); return; }
+ *     while (running()) {    // each tick
+ *         cn_server_event_t e;
+ *         cn_server_update(server, seconds_since_last_tick(), unix_seconds());
+ *         while (cn_server_pop_event(server, &e)) {
+ *             int index = e.u.payload_packet.client_index;
+ *             if (e.type != CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET) continue;
+ *             cn_server_send(server, e.u.payload_packet.data, e.u.payload_packet.size, index, true);
+ *             cn_server_free_packet(server, index, e.u.payload_packet.data);
+ *         }
+ *     }
+ *     cn_server_destroy(server);
+ *
+ * AND ITS CLIENT
+ *
+ *     cn_client_t* client = cn_client_create(0, 42, false, NULL);
+ *     cn_result_t begun = cn_client_connect(client, connect_token);    // 1114 bytes of the web service
+ *     if (cn_is_error(begun)) { puts(begun.details); return; }
+ *     while (cn_client_state_get(client) > CN_CLIENT_STATE_DISCONNECTED) {    // each tick
+ *         void* packet;
+ *         int size;
+ *         cn_client_update(client, seconds_since_last_tick(), unix_seconds());
+ *         while (cn_client_pop_packet(client, &packet, &size, NULL)) cn_client_free_packet(client, packet);
+ *         if (cn_client_state_get(client) == CN_CLIENT_STATE_CONNECTED) cn_client_send(client, "hello", 6, true);
+ *     }
+ *     puts(cn_client_state_string(cn_client_state_get(client)));    // why it ended
+ *     cn_client_destroy(client);
  *
  * RULES
  *
  * - Results: `cn_is_error(result)` tells a failure, `result.details` says why, in words for people.
- * - NULL, a client that has left, a size out of range: an error result, or nothing happens; never a crash.
- * - Strings and buffers passed in are copied; packets handed out are the program's until freed with the
- *   function beside the one that gave them.
- * - Time: the library's only clock is the sum of the `dt` passed to update.
- * - Threads: one thread uses a handle at a time; different handles may be used by different threads.
+ * - NULL, a client that has left, a size out of range: an error result, 0, false, or nothing happens; never a
+ *   crash. What can't be checked is the program's business: buffers as large as said, handles not yet destroyed.
+ * - Strings and buffers passed in are copied. What `cn_x_create` gives goes back to `cn_x_destroy`, a packet to
+ *   the function beside the one that gave it, once; `details` and other strings stay the library's.
+ * - Time: the library's only clock is the sum of the `dt` passed to update, seconds by a clock that does not jump.
+ *   Below 0, or not a number, counts as 0. The unix time counts for connect tokens alone.
+ * - Updates: only they receive, acknowledge and resend, and keep a connection alive. Without one for the
+ *   server's `connection_timeout` (10 s) the other end takes the program for gone.
+ * - Pop in every tick until there is nothing more. A program that does not, say while it loads, loses nothing reliable:
+ *   what it has no room for (32 MiB a connection) waits at its sender. Unreliable packets may get lost then.
+ * - Threads: one thread uses a handle at a time; different handles may be used by different threads, and
+ *   functions without a handle, and those that free packets, by any thread at any time.
  * - Callbacks: a function of the program that the library calls must return to it (no exception, no longjmp),
  *   and must not use the client or server that called it.
  * - Fork: a forked process must not go on with its parent's connections, and the library sees to it that it
@@ -240,13 +273,13 @@ extern "C" {
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
 /// A missing port is 0. Names such as "localhost" are not resolved.
 ///
-/// Returns 0, or -1 if the text is not an address; `endpoint` then has the type
+/// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.
 int cn_endpoint_init(cn_endpoint_t *endpoint, const char *address_and_port_string);
 
 /// Writes an endpoint as text, the way `cn_endpoint_init` reads it: without the port where it is 0.
 /// "INVALID ADDRESS" for an endpoint without an address. At most `buffer_size` bytes are written, the
-/// last of them a zero; 48 always suffice.
+/// last of them a zero; 48 always suffice. Does nothing if `buffer` is NULL or has no room.
 void cn_endpoint_to_string(cn_endpoint_t endpoint, char *buffer, int buffer_size);
 
 /// 1 if both endpoints name the same address and port, else 0. An endpoint without an address equals
@@ -279,8 +312,7 @@ void cn_crypto_random_bytes(void *data, int byte_count);
 ///
 /// The pair's kind chooses the protocol: connections of tokens made with it speak CUTE 2.00. Does nothing
 /// if a pointer is NULL.
-void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key,
-                           struct cn_crypto_sign_secret_t *secret_key);
+void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key, struct cn_crypto_sign_secret_t *secret_key);
 
 /// Makes a connect token: what a player's client needs to connect, and what it shows to servers. Made by
 /// the web service, handed to one player over a private channel such as HTTPS, good for one connection.
@@ -299,6 +331,9 @@ void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key,
 /// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
 /// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
 /// - `token_ptr_out`: `CN_CONNECT_TOKEN_SIZE` (1114) bytes. Zeroed if the call fails.
+///
+/// Fails if a pointer but `user_data` is NULL, an address can't be read, they don't fit, the expiration is not
+/// later than the creation, or `shared_secret_key` is no key; `details` says which. Needs no client or server.
 struct cn_result_t cn_generate_connect_token(uint64_t application_id,
                                              uint64_t creation_timestamp,
                                              const struct cn_crypto_key_t *client_to_server_key,
@@ -350,28 +385,25 @@ struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *
 /// nothing to a client that is neither connected nor connecting.
 void cn_client_disconnect(struct cn_client_t *client);
 
-/// Receives, connects, resends and sends. Call it once a tick, whatever the state.
+/// Receives, connects, resends and sends. Call it once a tick, whatever the state: ten times a second at
+/// least. It never waits, and reads for a quarter of `dt` at most, or 2 ms if that is more: the rest waits.
 ///
-/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
-/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
+/// - `dt`: seconds since the last call, 0 or more. The library has no other clock.
+/// - `current_time`: unix seconds, used while connecting, to see whether the token has expired.
 void cn_client_update(struct cn_client_t *client, double dt, uint64_t current_time);
 
 /// Takes the next packet that the server sent: reliable ones first and in order, then unreliable ones as
 /// they came. What was received before a connection ended can be taken until the next one begins.
 ///
-/// True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
-/// it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
-/// NULL. False if there was none: a connected client then writes NULL, 0 and false, one that is not writes
-/// nothing.
-bool cn_client_pop_packet(struct cn_client_t *client,
-                          void **packet,
-                          int *size,
-                          bool *was_sent_reliably);
+/// True if there was one: `*packet` and `*size` (bytes, at least 1) then describe it, `*was_sent_reliably`
+/// says how it was sent, and the packet is the program's until `cn_client_free_packet`; it may be written to.
+/// `was_sent_reliably` may be NULL. False if there was none: a connected client then writes NULL, 0 and false,
+/// one that is not writes nothing. Nothing is popped if `packet` or `size` is NULL.
+bool cn_client_pop_packet(struct cn_client_t *client, void **packet, int *size, bool *was_sent_reliably);
 
-/// Frees a packet of `cn_client_pop_packet`, at any time: after the connection ended, after the client was
-/// destroyed (`client` is not looked at). NULL is ignored.
-void cn_client_free_packet(struct cn_client_t *client,
-                           void *packet);
+/// Frees a packet of `cn_client_pop_packet`, on any thread at any time: after the connection ended, after the
+/// client was destroyed (`client` is not looked at). NULL is ignored.
+void cn_client_free_packet(struct cn_client_t *client, void *packet);
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to the server, 20 bytes less on a connection of CUTE 1.00;
 /// the bytes are copied.
@@ -381,12 +413,10 @@ void cn_client_free_packet(struct cn_client_t *client,
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, or more than 30 MiB wait for the
-/// server: then nothing was queued. Everything that was accepted reliably arrives, or the connection ends.
-struct cn_result_t cn_client_send(struct cn_client_t *client,
-                                  const void *packet,
-                                  int size,
-                                  bool send_reliably);
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
+/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
+/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
+struct cn_result_t cn_client_send(struct cn_client_t *client, const void *packet, int size, bool send_reliably);
 
 /// Where the client stands: `CN_CLIENT_STATE_CONNECTED` (3), above 0 while it is connecting, 0 when it is
 /// not connected, below 0 when something went wrong. `CN_CLIENT_STATE_DISCONNECTED` for NULL.
@@ -398,17 +428,19 @@ const char *cn_client_state_string(cn_client_state_t state);
 
 /// Makes everything the client sends from now on travel over a bad network, for tests.
 ///
-/// - `latency`, `jitter`: seconds each datagram takes at least, and at most longer.
+/// - `latency`, `jitter`: seconds each datagram takes at least, and at most longer; 0 to 3600.
 /// - `drop_chance`, `duplicate_chance`: 0 to 1.
 ///
-/// All zeros make the network good again.
+/// All zeros make the network good again. Numbers out of range count as the nearest in range. What is
+/// received, a seed and more: `cnx_client_set_simulator`.
 void cn_client_enable_network_simulator(struct cn_client_t *client,
                                         double latency,
                                         double jitter,
                                         double drop_chance,
                                         double duplicate_chance);
 
-/// The share of packets sent to the server lately that did not arrive, 0 to 1.
+/// The share of packets sent to the server lately that did not arrive, 0 to 1. This and the next three: 0
+/// while not connected; lately is the last four seconds.
 float cn_client_get_packet_loss_estimate(struct cn_client_t *client);
 
 /// The smoothed round trip to the server, in milliseconds; 0 before the first measurement.
@@ -424,15 +456,15 @@ float cn_client_get_outgoing_kbps_estimate(struct cn_client_t *client);
 struct cn_server_config_t cn_server_config_defaults(void);
 
 /// Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
-/// changes. It does not run before `cn_server_start`.
+/// changes. It does not run before `cn_server_start`, which also tells whether the keys are good. `config` is copied.
 ///
 /// Returns NULL only if the program's allocator gave none. Destroy the server with `cn_server_destroy`.
 struct cn_server_t *cn_server_create(struct cn_server_config_t config);
 
-/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535. `cn_server_create` itself becomes
-/// this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
-struct cn_server_t *cnx_server_create(struct cn_server_config_t config,
-                                      int max_clients);
+/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535.
+/// `cn_server_create` itself becomes this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes
+/// the header.
+struct cn_server_t *cnx_server_create(struct cn_server_config_t config, int max_clients);
 
 /// Stops the server if it runs, as `cn_server_stop` does, and frees it. Packets it gave remain the
 /// program's, to be freed with `cn_server_free_packet` of any server, or NULL. NULL is ignored.
@@ -443,7 +475,8 @@ void cn_server_destroy(struct cn_server_t *server);
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
 /// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
 ///
-/// Fails if the server runs already, the address can't be read or used, or the key pair isn't one.
+/// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
+/// that ran runs on, and one that did not can be started again.
 struct cn_result_t cn_server_start(struct cn_server_t *server, const char *address_and_port);
 
 /// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
@@ -455,19 +488,20 @@ void cn_server_stop(struct cn_server_t *server);
 /// of a client that is gone come before its disconnection.
 ///
 /// True if there was one. The packet of a `CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET` is the program's until
-/// `cn_server_free_packet`.
-bool cn_server_pop_event(struct cn_server_t *server,
-                         cn_server_event_t *event);
+/// `cn_server_free_packet`; it may be written to. False if there was none or a pointer is NULL; nothing is
+/// written then. Pop until then in every tick: a slot is not free before its disconnection was popped.
+bool cn_server_pop_event(struct cn_server_t *server, cn_server_event_t *event);
 
-/// Frees a packet of an event, at any time: after its client left, after its slot was reused, after the
-/// server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
+/// Frees a packet of an event, on any thread at any time: after its client left, after its slot was reused,
+/// after the server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
 void cn_server_free_packet(struct cn_server_t *server, int client_index, void *data);
 
-/// Receives, lets clients in, resends and sends. Call it once a tick. Does nothing while the server does
-/// not run. However much arrives, it returns: what it has no time to read waits for the next call.
+/// Receives, lets clients in, resends and sends. Call it once a tick, ten times a second at least. Does
+/// nothing while the server does not run. It never waits, and reads for a quarter of `dt` at most, or 2 ms if
+/// that is more: what else arrived waits for the next call.
 ///
-/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
-/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
+/// - `dt`: seconds since the last call, 0 or more. The library has no other clock.
+/// - `current_time`: unix seconds, used when a client connects, to see whether its token has expired.
 void cn_server_update(struct cn_server_t *server, double dt, uint64_t current_time);
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
@@ -478,8 +512,8 @@ void cn_server_disconnect_client(struct cn_server_t *server, int client_index, b
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, or more than 30 MiB wait for the
-/// client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
+/// for the client: then nothing was queued.
 struct cn_result_t cn_server_send(struct cn_server_t *server,
                                   const void *packet,
                                   int size,
@@ -494,8 +528,7 @@ bool cn_server_is_client_connected(struct cn_server_t *server, int client_index)
 /// it stands behind a router. May be called before and after the start, and for several addresses. An
 /// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
 /// error.
-void cn_server_set_public_ip(struct cn_server_t *server,
-                             const char *address_and_port);
+void cn_server_set_public_ip(struct cn_server_t *server, const char *address_and_port);
 
 /// Makes everything the server sends from now on travel over a bad network, for tests. See
 /// `cn_client_enable_network_simulator`.
@@ -505,7 +538,8 @@ void cn_server_enable_network_simulator(struct cn_server_t *server,
                                         double drop_chance,
                                         double duplicate_chance);
 
-/// The share of packets sent to a client lately that did not arrive, 0 to 1; 0 if it is not connected.
+/// The share of packets sent to a client lately that did not arrive, 0 to 1. This and the next three: 0 if
+/// no such client is connected; lately is the last four seconds.
 float cn_server_get_packet_loss_estimate(struct cn_server_t *server, int client_index);
 
 /// The smoothed round trip to a client, in milliseconds; 0 before the first measurement.
@@ -519,12 +553,12 @@ float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int clien
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
 /// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
-/// besides stays there. Clients and servers that exist keep what they were made with.
+/// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
+/// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
 /// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
-void cnx_set_allocator(cnx_alloc_t alloc,
-                       cnx_free_t free);
+void cnx_set_allocator(cnx_alloc_t alloc, cnx_free_t free);
 
 /// `cn_endpoint_init` where `CUTE_NET_NO_IPV6` is defined.
 int cnx_ipv4_endpoint_init(cn_endpoint_t *endpoint, const char *address_and_port_string);

@@ -1,8 +1,14 @@
 /*
  * cute_net_x.h: what libcute_net offers beyond the original cute_net.h.
  *
- * The rules of cute_net.h hold here too. Structs of this header begin with their size, which the program
- * sets before a call, so that they can grow.
+ * The rules of cute_net.h hold here too. Structs begin with their size, set before a call, so that they can grow.
+ *
+ *     cnx_counters_t counters;
+ *     cnx_server_set_send_mode(server, CNX_SEND_BATCHED);
+ *     cnx_server_send_many(server, snapshot, size, indices, count, false);
+ *     cnx_server_flush(server);                   // each tick: update, pop, send, and at its end the flush
+ *     counters.size = sizeof(counters);
+ *     cnx_server_counters(server, &counters);     // counters.token_expired, counters.address_not_listed, ...
  */
 
 #ifndef CUTE_NET_X_H
@@ -32,6 +38,26 @@ typedef enum cnx_delivery_t
     CNX_DELIVERY_UNRELIABLE           = 2, /* perhaps; a later one may come first */
     CNX_DELIVERY_UNRELIABLE_SEQUENCED = 3  /* perhaps, and never after a later such message of its channel */
 } cnx_delivery_t;
+
+/// Why a connection ended, or did not come about: what `cnx_disconnection_t::reason` says. 16 to 255 are the
+/// program's own.
+typedef enum cnx_disconnect_reason_t
+{
+    CNX_DISCONNECT_LEFT              = 0,   /* the client's program left */
+    CNX_DISCONNECT_KICKED            = 1,   /* the server's program sent the client away */
+    CNX_DISCONNECT_TIMED_OUT         = 2,   /* nothing was heard from the other end for too long */
+    CNX_DISCONNECT_SERVER_STOPPED    = 3,   /* the server stopped */
+    CNX_DISCONNECT_REPLACED          = 4,   /* the same client id connected anew, with a newer token */
+    CNX_DISCONNECT_PROTOCOL_ERROR    = 5,   /* one end sent what no end may send */
+    CNX_DISCONNECT_FIRST_OF_PROGRAM  = 16,
+    CNX_DISCONNECT_LAST_OF_PROGRAM   = 255,
+    CNX_DISCONNECT_DENIED_FULL       = 256, /* the server has no room for another client */
+    CNX_DISCONNECT_DENIED_TOKEN_USED = 257, /* the token made a connection before */
+    CNX_DISCONNECT_DENIED_STOPPING   = 258, /* the server is stopping */
+    CNX_DISCONNECT_DENIED_EXPIRED    = 261, /* the token expired before a server let the client in */
+    CNX_DISCONNECT_DENIED_ADDRESS    = 262, /* the token lists none of the server's addresses */
+    CNX_DISCONNECT_DENIED_IN_USE     = 263  /* the token belongs to a connection that lives */
+} cnx_disconnect_reason_t;
 
 /// How much a log message matters.
 typedef enum cnx_log_level_t
@@ -101,6 +127,20 @@ typedef struct cnx_counters_t {
 /// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
 
+/// How a connection ended, or an attempt at one.
+typedef struct cnx_disconnection_t {
+    /// Set it to `sizeof(cnx_disconnection_t)` before the call: the struct may grow with later versions. The
+    /// call sets it to the bytes it filled.
+    uint32_t size;
+    /// Why: 16 to 255 are a program's own, the others are `CNX_DISCONNECT_` values. What the other end says is
+    /// its word: a client may claim any number up to 255.
+    int32_t reason;
+    /// How many bytes of `data` the program that ended it passed along, 0 to 255.
+    int32_t data_size;
+    /// Those bytes, and zeros behind them: text of up to 255 bytes ends with a zero byte.
+    uint8_t data[256];
+} cnx_disconnection_t;
+
 /// How a message travels. Set all to zero, then `size`, then what matters: zero is what `cn_client_send`
 /// does with a reliable packet.
 typedef struct cnx_send_options_t {
@@ -164,6 +204,27 @@ typedef struct cnx_statistics_t {
     uint64_t unreliable_dropped;
 } cnx_statistics_t;
 
+/// How bad a simulated network is, in one direction. Set all to zero, then `size`, then what matters: zeros are
+/// a perfect network.
+typedef struct cnx_simulator_t {
+    /// Set it to `sizeof(cnx_simulator_t)`: the struct may grow with later versions.
+    uint32_t size;
+    /// The queue of the bottleneck: bytes that may wait for it. More are lost.
+    uint32_t queue_bytes;
+    /// Seconds that every datagram takes, 0 to 3600, by the `dt` passed to update.
+    double latency_seconds;
+    /// Seconds that it may take longer, evenly spread, 0 to 3600; later ones then overtake it.
+    double jitter_seconds;
+    /// The chance of a datagram to be lost, 0 to 1.
+    double drop_chance;
+    /// The chance of a datagram to come once more, 0 to 1.
+    double duplicate_chance;
+    /// The chance of a datagram to take 50 ms longer, so that later ones overtake it, 0 to 1.
+    double reorder_chance;
+    /// A bottleneck: bytes a second that get through, UDP payload; the rest waits in its queue. 0 or less is none.
+    double bytes_per_second;
+} cnx_simulator_t;
+
 /// Sends a datagram of `size` bytes, or loses it. What it returns is not looked at.
 typedef int (*cnx_wire_send_t)(void *udata, const void *data, int size);
 
@@ -199,16 +260,14 @@ cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
 /// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);
 
-/// How many clients are connected.
+/// How many clients are connected; 0 for NULL, and while the server does not run.
 int cnx_server_client_count(cn_server_t *server);
 
 /// Copies what a connected client's token carried for the program: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256)
 /// bytes.
 ///
 /// Fails if no such client is connected; nothing is written then.
-cn_result_t cnx_server_client_user_data(cn_server_t *server,
-                                        int client_index,
-                                        uint8_t *user_data_out);
+cn_result_t cnx_server_client_user_data(cn_server_t *server, int client_index, uint8_t *user_data_out);
 
 /// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
 ///
@@ -218,14 +277,13 @@ cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *addre
 /// Makes a key pair as the original `cute_net.h` does: connections of tokens made with it speak CUTE 1.00,
 /// which clients and servers of the original understand. Use `cn_crypto_sign_keygen` where there are none: CUTE
 /// 2.00 is safer and needs fewer bytes. Does nothing if a pointer is NULL.
-void cnx_crypto_sign_keygen_1_00(cn_crypto_sign_public_t *public_key,
-                                 cn_crypto_sign_secret_t *secret_key);
+void cnx_crypto_sign_keygen_1_00(cn_crypto_sign_public_t *public_key, cn_crypto_sign_secret_t *secret_key);
 
-/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was created with:
-/// at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00 and of CUTE 1.00
-/// (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one port. So keys are
-/// replaced without a pause: add the new pair to the servers, make tokens with it, and remove the old pair when
-/// its last token has expired.
+/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was
+/// created with: at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00
+/// and of CUTE 1.00 (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one
+/// port. So keys are replaced without a pause: add the new pair to the servers, make tokens with it, and remove
+/// the old pair when its last token has expired.
 ///
 /// Fails if a pointer is NULL, if the halves do not belong together, or if there are 16 pairs.
 cn_result_t cnx_server_add_key(cn_server_t *server,
@@ -236,15 +294,13 @@ cn_result_t cnx_server_add_key(cn_server_t *server,
 /// server was created with. Who is connected stays so. A server without any pair lets nobody in.
 ///
 /// Fails if a pointer is NULL, or if the server has no such pair.
-cn_result_t cnx_server_remove_key(cn_server_t *server,
-                                  const cn_crypto_sign_public_t *public_key);
+cn_result_t cnx_server_remove_key(cn_server_t *server, const cn_crypto_sign_public_t *public_key);
 
 /// Where a server listens: after a start at port 0, which port that was. The IPv4 address of a server that
 /// listens at two.
 ///
 /// Fails if the server does not run; `endpoint_out` then has the type `CN_ADDRESS_TYPE_NONE`.
-cn_result_t cnx_server_bound_endpoint(cn_server_t *server,
-                                      cn_endpoint_t *endpoint_out);
+cn_result_t cnx_server_bound_endpoint(cn_server_t *server, cn_endpoint_t *endpoint_out);
 
 /// Starts to listen at two addresses at once, one IPv4 and one IPv6 (`"0.0.0.0:5000"`, `"[::]:5000"`): one
 /// server, whose slots players of both families share. Otherwise as `cn_server_start`.
@@ -258,9 +314,7 @@ cn_result_t cnx_server_start_dual(cn_server_t *server,
 /// to `capacity` endpoints, IPv4 first.
 ///
 /// Returns how many there are: 0, 1 or 2.
-int cnx_server_bound_endpoints(cn_server_t *server,
-                               cn_endpoint_t *endpoints_out,
-                               int capacity);
+int cnx_server_bound_endpoints(cn_server_t *server, cn_endpoint_t *endpoints_out, int capacity);
 
 /// Where a client's datagrams leave from.
 ///
@@ -279,8 +333,7 @@ cn_result_t cnx_client_bound_endpoint(cn_client_t *client, cn_endpoint_t *endpoi
 /// server is still used by one thread at a time. The thread handles no signals, calls nothing of the program's,
 /// and ends with `cn_server_stop`, which waits until what was to leave has left, or with another mode. Where the
 /// system gives no thread, it is as batched, and the log says so.
-void cnx_server_set_send_mode(cn_server_t *server,
-                              cnx_send_mode_t mode);
+void cnx_server_set_send_mode(cn_server_t *server, cnx_send_mode_t mode);
 
 /// Sets when the messages of a client leave; see `cnx_server_set_send_mode`.
 void cnx_client_set_send_mode(cn_client_t *client, cnx_send_mode_t mode);
@@ -331,14 +384,49 @@ cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *coun
 /// Fails if a pointer is NULL or `counters_out->size` is not set.
 cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
 
-/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
-/// use the client or server that it is called for. Another thread may still be in the old function when this
-/// returns. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
-/// it every datagram dropped and why.
-void cnx_set_log_callback(cnx_log_callback_t callback,
-                          cnx_log_level_t max_level,
-                          void *user);
+/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
+/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
+/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
+/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
+/// among it every datagram dropped and why.
+void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
+
+/// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
+/// `cnx_server_disconnection`.
+///
+/// - `reason`: 16 to 255, what the game makes of them.
+/// - `data`, `size`: 0 to 255 bytes of any kind for the other program, which are copied; `data` may be NULL if
+///   `size` is 0.
+///
+/// CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there. Fails if `client` is NULL, is
+/// neither connected nor connecting, or if a value is out of range; then nothing happens.
+cn_result_t cnx_client_disconnect_with(cn_client_t *client, int reason, const void *data, int size);
+
+/// Sends a client away as `cn_server_disconnect_client` does with `notify_client`, and tells it why: its
+/// program reads it with `cnx_client_disconnection`. Reason and bytes are as for `cnx_client_disconnect_with`.
+///
+/// On CUTE 1.00, which carries neither, a client sees `CNX_DISCONNECT_KICKED`. Fails if `server` is NULL, no
+/// such client is connected, or a value is out of range; then nothing happens.
+cn_result_t cnx_server_disconnect_client_with(cn_server_t *server,
+                                              int client_index,
+                                              int reason,
+                                              const void *data,
+                                              int size);
+
+/// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
+/// last server denied it.
+///
+/// True if that is known. False while the client is connected or connecting, before its first connection,
+/// after `cn_client_connect` failed, in a forked copy, for NULL, and if `disconnection_out->size` is not set;
+/// nothing is written then.
+bool cnx_client_disconnection(cn_client_t *client, struct cnx_disconnection_t *disconnection_out);
+
+/// Tells why a client is gone. Call it when `cn_server_pop_event` has given the client's
+/// `CN_SERVER_EVENT_TYPE_DISCONNECTED`, before that of another client is popped.
+///
+/// True if the last disconnection that was popped is that of `client_index`. False otherwise, for NULL, and if
+/// `disconnection_out->size` is not set; nothing is written then.
+bool cnx_server_disconnection(cn_server_t *server, int client_index, struct cnx_disconnection_t *disconnection_out);
 
 /// Sends a message to the server as `options` say; the bytes are copied. An unreliable one leaves at once, a
 /// reliable one with the next update or flush; see `cnx_client_set_send_mode`.
@@ -373,17 +461,13 @@ cn_result_t cnx_server_send_with(cn_server_t *server,
 /// something of a higher one. It counts for what is queued already, and for every later connection.
 ///
 /// Fails if `client` is NULL or there is no such channel.
-cn_result_t cnx_client_set_channel_priority(cn_client_t *client,
-                                            int channel,
-                                            int priority);
+cn_result_t cnx_client_set_channel_priority(cn_client_t *client, int channel, int priority);
 
 /// Sets the priority of a channel of a server, for what it sends to each of its clients, now and after every
 /// start. See `cnx_client_set_channel_priority`.
 ///
 /// Fails if `server` is NULL or there is no such channel.
-cn_result_t cnx_server_set_channel_priority(cn_server_t *server,
-                                            int channel,
-                                            int priority);
+cn_result_t cnx_server_set_channel_priority(cn_server_t *server, int channel, int priority);
 
 /// Takes the next message that the server sent on the channels 1 to 8: reliable ones first, then unreliable
 /// ones as they came. What came on channel 0 is taken with `cn_client_pop_packet`. What was received before a
@@ -391,8 +475,7 @@ cn_result_t cnx_server_set_channel_priority(cn_server_t *server,
 ///
 /// True if there was one: `message_out`, whose size was set, then describes it, and its bytes are the
 /// program's until `cn_client_free_packet`. False if there was none; nothing is written then.
-bool cnx_client_pop_message(cn_client_t *client,
-                            struct cnx_message_t *message_out);
+bool cnx_client_pop_message(cn_client_t *client, struct cnx_message_t *message_out);
 
 /// Takes the next message that a client sent on the channels 1 to 8; see `cnx_client_pop_message`. What came
 /// on channel 0 is taken with `cn_server_pop_event`. Messages of a client that is gone can still be taken,
@@ -400,15 +483,13 @@ bool cnx_client_pop_message(cn_client_t *client,
 ///
 /// True if there was one: `message_out`, whose size was set, then describes it, and its bytes are the
 /// program's until `cn_server_free_packet`. False if there was none; nothing is written then.
-bool cnx_server_pop_message(cn_server_t *server,
-                            struct cnx_message_t *message_out);
+bool cnx_server_pop_message(cn_server_t *server, struct cnx_message_t *message_out);
 
 /// Reads what a client's connection is like.
 ///
 /// Fails if the client is not connected, a pointer is NULL or `statistics_out->size` is not set; nothing is
 /// written then.
-cn_result_t cnx_client_statistics(cn_client_t *client,
-                                  struct cnx_statistics_t *statistics_out);
+cn_result_t cnx_client_statistics(cn_client_t *client, struct cnx_statistics_t *statistics_out);
 
 /// Reads what a server's connection to a client is like.
 ///
@@ -418,14 +499,35 @@ cn_result_t cnx_server_client_statistics(cn_server_t *server,
                                          int client_index,
                                          struct cnx_statistics_t *statistics_out);
 
+/// Makes everything that a client sends and receives from now on go over simulated networks, in the place of
+/// those of `cn_client_enable_network_simulator`; what is on its way stays on its way. For tests: a network
+/// needs memory for what is on its way, 64 MiB at most, beyond which datagrams are lost.
+///
+/// - `outgoing`, `incoming`: the network in each direction, which are copied; NULL is a perfect one. To end the
+///   simulation, pass NULL twice.
+/// - `seed`: the same seed loses, delays and repeats the same datagrams of each direction.
+///
+/// Fails if `client` is NULL or a `size` is not set; then nothing changes. Numbers out of range count as the
+/// nearest in range, what is not a number as 0.
+cn_result_t cnx_client_set_simulator(cn_client_t *client,
+                                     const struct cnx_simulator_t *outgoing,
+                                     const struct cnx_simulator_t *incoming,
+                                     uint64_t seed);
+
+/// Makes everything that a server sends and receives from now on go over simulated networks. See
+/// `cnx_client_set_simulator`; one network of each direction carries the datagrams of all clients.
+cn_result_t cnx_server_set_simulator(cn_server_t *server,
+                                     const struct cnx_simulator_t *outgoing,
+                                     const struct cnx_simulator_t *incoming,
+                                     uint64_t seed);
+
 /// Makes a client's datagrams travel over functions of the program instead of UDP, from the next connection
 /// on; a connection there is ends. `wire` is copied; NULL is UDP again. The servers of a token are then
 /// names only: the wire leads to one. The functions are called during calls with this client alone, and must
 /// not use it.
 ///
 /// Fails if `client` or one of the functions is NULL.
-cn_result_t cnx_client_set_wire(cn_client_t *client,
-                                const struct cnx_client_wire_t *wire);
+cn_result_t cnx_client_set_wire(cn_client_t *client, const struct cnx_client_wire_t *wire);
 
 /// `cn_endpoint_to_string`. Does nothing if `endpoint` is NULL.
 void cnx_endpoint_to_string_p(const cn_endpoint_t *endpoint, char *buffer, int buffer_size);
@@ -467,11 +569,7 @@ void cnx_generate_connect_token_p(uint64_t application_id,
 void cnx_client_connect_p(cn_client_t *client, const uint8_t *connect_token, cn_result_t *out);
 
 /// `cn_client_send`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_send_p(cn_client_t *client,
-                       const void *packet,
-                       int size,
-                       bool send_reliably,
-                       cn_result_t *out);
+void cnx_client_send_p(cn_client_t *client, const void *packet, int size, bool send_reliably, cn_result_t *out);
 
 /// `cn_server_config_defaults`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_config_defaults_p(cn_server_config_t *out);
@@ -494,15 +592,10 @@ void cnx_server_send_p(cn_server_t *server,
 void cnx_server_set_max_clients_p(cn_server_t *server, int max_clients, cn_result_t *out);
 
 /// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_client_user_data_p(cn_server_t *server,
-                                   int client_index,
-                                   uint8_t *user_data_out,
-                                   cn_result_t *out);
+void cnx_server_client_user_data_p(cn_server_t *server, int client_index, uint8_t *user_data_out, cn_result_t *out);
 
 /// `cnx_server_add_public_address`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_add_public_address_p(cn_server_t *server,
-                                     const char *address_and_port,
-                                     cn_result_t *out);
+void cnx_server_add_public_address_p(cn_server_t *server, const char *address_and_port, cn_result_t *out);
 
 /// `cnx_server_send_many`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_send_many_p(cn_server_t *server,
@@ -520,9 +613,7 @@ void cnx_server_add_key_p(cn_server_t *server,
                           cn_result_t *out);
 
 /// `cnx_server_remove_key`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_remove_key_p(cn_server_t *server,
-                             const cn_crypto_sign_public_t *public_key,
-                             cn_result_t *out);
+void cnx_server_remove_key_p(cn_server_t *server, const cn_crypto_sign_public_t *public_key, cn_result_t *out);
 
 /// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_start_dual_p(cn_server_t *server,
@@ -564,9 +655,7 @@ void cnx_client_set_channel_priority_p(cn_client_t *client, int channel, int pri
 void cnx_server_set_channel_priority_p(cn_server_t *server, int channel, int priority, cn_result_t *out);
 
 /// `cnx_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_statistics_p(cn_client_t *client,
-                             struct cnx_statistics_t *statistics_out,
-                             cn_result_t *out);
+void cnx_client_statistics_p(cn_client_t *client, struct cnx_statistics_t *statistics_out, cn_result_t *out);
 
 /// `cnx_server_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_client_statistics_p(cn_server_t *server,
@@ -576,6 +665,31 @@ void cnx_server_client_statistics_p(cn_server_t *server,
 
 /// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);
+
+/// `cnx_client_disconnect_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_disconnect_with_p(cn_client_t *client, int reason, const void *data, int size, cn_result_t *out);
+
+/// `cnx_server_disconnect_client_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_disconnect_client_with_p(cn_server_t *server,
+                                         int client_index,
+                                         int reason,
+                                         const void *data,
+                                         int size,
+                                         cn_result_t *out);
+
+/// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_client_set_simulator_p(cn_client_t *client,
+                                const struct cnx_simulator_t *outgoing,
+                                const struct cnx_simulator_t *incoming,
+                                uint64_t seed,
+                                cn_result_t *out);
+
+/// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_set_simulator_p(cn_server_t *server,
+                                const struct cnx_simulator_t *outgoing,
+                                const struct cnx_simulator_t *incoming,
+                                uint64_t seed,
+                                cn_result_t *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -3,7 +3,32 @@
  *
  * It takes the place of CF's header of this name, of the generation up to 2026-08-22 and of the one since
  * 2026-08-26: programs written for either compile against it, alone or beside CF's own headers. What a
- * function does is said at its twin in cute_net.h, whose rules hold here too.
+ * function does is said at its twin in cute_net.h, whose rules hold here too. Handles are the same types: a
+ * `CF_Server*` may be passed to the functions of cute_net_x.h.
+ *
+ * A SERVER FOR DEVELOPMENT, AND ITS CLIENT, WHICH SEND A MESSAGE ON CHANNEL 3
+ *
+ *     CF_Server* server = cf_make_server_insecure(42);    // cf_make_server with keys of its own when it is shipped
+ *     CF_Result started = cf_server_start(server, "127.0.0.1:5000");
+ *     CF_Client* client = cf_make_client(0, 42, false);
+ *     CF_Result begun = cf_client_connect_insecure(client, "127.0.0.1:5000", 42);
+ *     if (cf_is_error(started) || cf_is_error(begun)) return;
+ *     cf_client_channel_options(client, 3, 0, true);      // priority 0, reliable
+ *     while (cf_client_state(client) > CF_CLIENT_STATE_DISCONNECTED) {    // each tick
+ *         CF_ServerEvent e;
+ *         int index, size;
+ *         uint32_t id;
+ *         void* data;
+ *         cf_client_tick(client);
+ *         cf_server_tick(server);
+ *         if (cf_client_state(client) == CF_CLIENT_STATE_CONNECTED) cf_client_send_msg(client, 3, 7, "hello", 6);
+ *         while (cf_server_pop_event(server, &e))
+ *             if (e.type == CF_SERVER_EVENT_TYPE_PAYLOAD_PACKET)
+ *                 cf_server_free_packet(server, e.u.payload_packet.client_index, e.u.payload_packet.data);
+ *         while (cf_server_pop_msg(server, &index, &id, &data, &size)) cf_server_free_msg(server, data);
+ *     }
+ *     cf_destroy_client(client);
+ *     cf_destroy_server(server);
  */
 
 #ifndef CF_NETWORKING_H
@@ -107,7 +132,11 @@ enum
 /// The name of an address type; NULL for a number that is none.
 CF_INLINE const char* cf_address_type_to_string(CF_AddressType type)
 {
+#ifdef __cplusplus
+    switch (static_cast<int>(type)) {
+#else
     switch ((int)type) {
+#endif
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_ADDRESS_TYPE_DEFS
     #undef CF_ENUM
@@ -138,7 +167,7 @@ typedef enum CF_ClientState
 /// The name of a state; NULL for a number that is none.
 CF_INLINE const char* cf_client_state_to_string(CF_ClientState state)
 {
-    switch ((int)state) {
+    switch (state) {
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_CLIENT_STATE_DEFS
     #undef CF_ENUM
@@ -162,7 +191,7 @@ typedef enum CF_ServerEventType
 /// The name of an event type; NULL for a number that is none.
 CF_INLINE const char* cf_server_event_type_to_string(CF_ServerEventType type)
 {
-    switch ((int)type) {
+    switch (type) {
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_SERVER_EVENT_TYPE_DEFS
     #undef CF_ENUM
@@ -303,9 +332,7 @@ CF_Result cf_client_connect(CF_Client *client, const uint8_t *connect_token);
 /// id is the server's.
 ///
 /// Fails as `cn_client_connect`, and if the address can't be read.
-CF_Result cf_client_connect_insecure(CF_Client *client,
-                                     const char *address_and_port,
-                                     uint64_t application_id);
+CF_Result cf_client_connect_insecure(CF_Client *client, const char *address_and_port, uint64_t application_id);
 
 /// `cn_client_disconnect`.
 void cf_client_disconnect(CF_Client *client);
@@ -354,8 +381,7 @@ float cf_client_outgoing_kbps(CF_Client *client);
 /// connection on; a connection there is ends. Both functions NULL is UDP again. The struct is copied. The
 /// functions are called during calls with this client alone, and must not use it. Does nothing if `client`
 /// or one of the functions is NULL.
-void cf_client_set_wire(CF_Client *client,
-                        struct CF_ClientWire wire);
+void cf_client_set_wire(CF_Client *client, struct CF_ClientWire wire);
 
 /// A wire for browsers: on this platform it always fails, and says so. UDP needs no wire.
 CF_Result cf_client_web_wire(CF_Client *client, const char *url);
@@ -395,11 +421,7 @@ void cf_server_tick(CF_Server *server);
 void cf_server_disconnect_client(CF_Server *server, int client_index, bool notify_client);
 
 /// `cn_server_send`.
-CF_Result cf_server_send(CF_Server *server,
-                         const void *packet,
-                         int size,
-                         int client_index,
-                         bool send_reliably);
+CF_Result cf_server_send(CF_Server *server, const void *packet, int size, int client_index, bool send_reliably);
 
 /// `cf_server_send` to every connected client. A client whose queue is full does not get it.
 void cf_server_send_to_all(CF_Server *server, const void *packet, int size, bool send_reliably);
@@ -436,16 +458,12 @@ float cf_server_outgoing_kbps(CF_Server *server, int client_index);
 ///   lost and never come after a later one.
 ///
 /// Channels do not wait for each other. Does nothing for other channels. `cn_client_send` has priority 0.
-void cf_client_channel_options(CF_Client *client,
-                               int channel,
-                               int priority,
-                               bool reliable);
+void cf_client_channel_options(CF_Client *client, int channel, int priority, bool reliable);
 
-/// Sets how many bytes of messages a client sends in a second at most; 0, the default, is no limit. What
-/// must wait is queued. `cf_client_send` is not counted. A message larger than what is allowed at once goes
-/// whole, and the next ones wait for it.
-void cf_client_set_send_rate(CF_Client *client,
-                             int bytes_per_second);
+/// Sets how many bytes of messages a client sends in a second at most; 0, the default, or less is no limit.
+/// What must wait is queued. `cf_client_send` is not counted. A message larger than what is allowed at once
+/// goes whole, and the next ones wait for it.
+void cf_client_set_send_rate(CF_Client *client, int bytes_per_second);
 
 /// Queues a message for the server on a channel; it leaves with the next update or flush. The bytes are
 /// copied. A message of 0 bytes, with `data` NULL or not, is one.
@@ -453,16 +471,14 @@ void cf_client_set_send_rate(CF_Client *client,
 /// Fails if the client is not connected, `channel` is not 0 to 7, `size` is not 0 to `CF_NET_MAX_MSG_SIZE`,
 /// `data` is NULL with a size above 0, or 4 MiB wait on the channel already: then nothing was queued. Fails
 /// always on a connection of CUTE 1.00, the original's protocol, which has no channels: send packets there.
-CF_Result cf_client_send_msg(CF_Client *client,
-                             int channel,
-                             uint32_t id,
-                             const void *data,
-                             int size);
+CF_Result cf_client_send_msg(CF_Client *client, int channel, uint32_t id, const void *data, int size);
 
-/// Takes the next message that the server sent.
+/// Takes the next message that the server sent: reliable ones first, each channel's in order. What was received
+/// before a connection ended can be taken until the next one begins.
 ///
-/// True if there was one: `*id`, `*data` and `*size` (bytes, 0 or more) then describe it, and it is the
-/// program's until `cf_client_free_msg`. `id` may be NULL.
+/// True if there was one: `*id`, `*data` (never NULL) and `*size` (bytes, 0 or more) then describe it, and it is
+/// the program's until `cf_client_free_msg`. `id` may be NULL. False if there was none, or `data` or `size` is
+/// NULL; nothing is written then.
 bool cf_client_pop_msg(CF_Client *client, uint32_t *id, void **data, int *size);
 
 /// Frees a message of `cf_client_pop_msg`, at any time. NULL is ignored.
@@ -479,20 +495,11 @@ void cf_server_set_send_rate(CF_Server *server, int bytes_per_second);
 /// Queues a message for a client on a channel. See `cf_client_send_msg`.
 ///
 /// Fails as that, and if no such client is connected.
-CF_Result cf_server_send_msg(CF_Server *server,
-                             int client_index,
-                             int channel,
-                             uint32_t id,
-                             const void *data,
-                             int size);
+CF_Result cf_server_send_msg(CF_Server *server, int client_index, int channel, uint32_t id, const void *data, int size);
 
-/// Takes the next message that a client sent, as `cf_client_pop_msg`; `*client_index` is its slot. Those of
-/// a client that is gone can still be taken, before those of a later client with its slot.
-bool cf_server_pop_msg(CF_Server *server,
-                       int *client_index,
-                       uint32_t *id,
-                       void **data,
-                       int *size);
+/// Takes the next message that a client sent, as `cf_client_pop_msg`; `*client_index` is its slot (the pointer
+/// may be NULL). Those of a client that is gone can still be taken, before those of a later client with its slot.
+bool cf_server_pop_msg(CF_Server *server, int *client_index, uint32_t *id, void **data, int *size);
 
 /// Frees a message of `cf_server_pop_msg`, at any time. NULL is ignored.
 void cf_server_free_msg(CF_Server *server, void *data);
@@ -502,22 +509,14 @@ void cf_server_free_msg(CF_Server *server, void *data);
 ///
 /// Returns the bytes written to `out`, at most `out_capacity`; -1 if they do not fit, `size` is negative, or
 /// `current` or `out` is NULL. `size` + 2 bytes always suffice.
-int cf_snapshot_compress(const void *baseline,
-                         const void *current,
-                         int size,
-                         void *out,
-                         int out_capacity);
+int cf_snapshot_compress(const void *baseline, const void *current, int size, void *out, int out_capacity);
 
 /// Puts together again what `cf_snapshot_compress` made with the same `baseline` and `size`: writes `size`
 /// bytes to `out`, which must not overlap the others.
 ///
 /// Returns 0 on success. -1 if the bytes are damaged as far as that can be told, a size is negative, or a
 /// pointer is NULL that must not be; `out` then holds anything. Bytes of any origin are safe to pass.
-int cf_snapshot_decompress(const void *baseline,
-                           int size,
-                           const void *compressed,
-                           int compressed_size,
-                           void *out);
+int cf_snapshot_decompress(const void *baseline, int size, const void *compressed, int compressed_size, void *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -79,6 +79,10 @@ pub struct Client {
     /// What a connection that is over had received.
     left: (Ready, Ready),
     reason: Option<DisconnectReason>,
+    /// What the program at the end that closed the last connection said with that.
+    text: Box<[u8]>,
+    /// Why the last server that denied the token did.
+    denied: Option<DenyReason>,
     /// How the program orders and slows what it sends, on every connection.
     shaping: Shaping,
     /// The largest datagram this end receives.
@@ -106,6 +110,8 @@ impl Client {
             closing: None,
             left: Default::default(),
             reason: None,
+            text: Box::default(),
+            denied: None,
             shaping: Shaping::default(),
             largest_datagram: BASE_DATAGRAM,
             stirred: false,
@@ -150,9 +156,19 @@ impl Client {
         self.state
     }
 
-    /// Why the last connection ended, if the server or the protocol ended it.
+    /// Why the last connection ended, if one end closed it or the protocol did.
     pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
         self.reason
+    }
+
+    /// What the program at the end that closed the last connection said with that.
+    pub fn disconnect_text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Why the last server that denied the token did.
+    pub fn deny_reason(&self) -> Option<DenyReason> {
+        self.denied
     }
 
     /// True while the client needs its socket.
@@ -163,8 +179,13 @@ impl Client {
     /// Ends the connection, or the attempt at one. What is queued leaves as far as the window allows,
     /// and the server is told. Nothing happens to a client that is neither connected nor connecting.
     pub fn disconnect(&mut self) {
+        self.disconnect_with(DisconnectReason::LEFT, b"");
+    }
+
+    /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
+    pub fn disconnect_with(&mut self, reason: DisconnectReason, text: &[u8]) {
         if self.state > ClientState::Disconnected {
-            self.end(ClientState::Disconnected, Some(DisconnectReason::LEFT));
+            self.end_with(ClientState::Disconnected, Some(reason), text.into(), true);
         }
     }
 
@@ -282,7 +303,7 @@ impl Client {
         let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
         match reason {
             DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
-            _ => self.try_next_server(ClientState::ConnectionDenied),
+            _ => self.denied_by_server(reason),
         }
         Ok(())
     }
@@ -298,7 +319,7 @@ impl Client {
         match attempt.handle_packet(bytes)? {
             v1::attempt::Answer::Nothing => {}
             v1::attempt::Answer::Challenged => self.state = ClientState::SendingChallengeResponse,
-            v1::attempt::Answer::Denied => self.try_next_server(ClientState::ConnectionDenied),
+            v1::attempt::Answer::Denied => self.denied_by_server(DenyReason::FULL),
             v1::attempt::Answer::Accepted(accepted) => {
                 let Some((AnyAttempt::V1(attempt), token)) =
                     self.attempt.take().zip(self.token.as_ref())
@@ -375,9 +396,10 @@ impl Client {
         let Some(connection) = &mut self.connection else { return };
         match connection.poll_end() {
             None => {}
-            Some(End::Peer(reason, _)) => {
+            Some(End::Peer(reason, text)) => {
                 self.end(ClientState::Disconnected, None);
                 self.reason = Some(reason);
+                self.text = text;
             }
             Some(End::TimedOut) => {
                 self.end(ClientState::ConnectionTimedOut, Some(DisconnectReason::TIMED_OUT));
@@ -409,10 +431,29 @@ impl Client {
         if next < self.servers().count() { self.try_server(next) } else { self.end(state, None) }
     }
 
+    /// A server said no, and why.
+    fn denied_by_server(&mut self, reason: DenyReason) {
+        self.denied = Some(reason);
+        self.try_next_server(ClientState::ConnectionDenied);
+    }
+
     /// Ends everything in `state`; `tell` is the reason the server is given.
     fn end(&mut self, state: ClientState, tell: Option<DisconnectReason>) {
+        self.end_with(state, tell, Box::default(), false);
+    }
+
+    /// Ends everything in `state`; `tell` and `text` are what the server is given, after what is queued if
+    /// `flush` says so.
+    fn end_with(
+        &mut self,
+        state: ClientState,
+        tell: Option<DisconnectReason>,
+        text: Box<[u8]>,
+        flush: bool,
+    ) {
         self.state = state;
         self.reason = tell;
+        self.text = text;
         self.suspicion = None;
         self.stirred = false;
         let gives_up = tell.is_some() || state == ClientState::ConnectTokenExpired;
@@ -427,8 +468,7 @@ impl Client {
         let Some(mut connection) = self.connection.take() else { return };
         self.left = connection.take_ready();
         if let Some(reason) = tell.filter(|_| is_accepted(&connection)) {
-            let flush = reason == DisconnectReason::LEFT;
-            connection.close(&self.context, reason, b"", flush);
+            connection.close(&self.context, reason, &self.text, flush);
             self.closing = Some(connection);
         }
     }

@@ -1,6 +1,7 @@
 //! What the operator is told, through a callback of the program's; nobody until one is set. Whatever an
 //! attacker can cause is said at debug level only: a flood must not fill a disk.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,14 +34,31 @@ pub fn set_callback(callback: Option<Callback>, most: Level) {
     *CALLBACK.write().unwrap_or_else(PoisonError::into_inner) = callback;
 }
 
-/// Says something, if somebody listens at this level.
+thread_local! {
+    /// True while this thread is in a callback.
+    static SAYING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says something, if somebody listens at this level. What happens inside a callback is not said: it might
+/// happen again at every word of it.
 pub fn log(level: Level, message: fmt::Arguments<'_>) {
-    if level as u8 > MOST.load(Ordering::Relaxed) {
+    if level as u8 > MOST.load(Ordering::Relaxed) || SAYING.get() {
         return;
     }
     // The lock is not held during the call: the callback may set another.
     let callback = CALLBACK.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(callback) = callback {
+        SAYING.set(true);
+        let _said = Said;
         callback(level, &message.to_string());
+    }
+}
+
+/// Ends [`SAYING`], also if the callback panics.
+struct Said;
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        SAYING.set(false);
     }
 }

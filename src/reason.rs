@@ -20,6 +20,8 @@ impl DisconnectReason {
     pub const REPLACED: DisconnectReason = DisconnectReason(4);
     /// The peer broke the protocol.
     pub const PROTOCOL_ERROR: DisconnectReason = DisconnectReason(5);
+    /// The first of the program's own; the last is 255.
+    pub const FIRST_OF_PROGRAM: DisconnectReason = DisconnectReason(16);
 }
 
 impl fmt::Display for DisconnectReason {

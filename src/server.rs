@@ -412,7 +412,7 @@ impl Server {
         let Some(client) = self.slots.get_mut(index) else { return true };
         match client.connection.poll_end() {
             None => return false,
-            Some(End::Peer(reason, _)) => self.depart(index, reason, b"", false, false),
+            Some(End::Peer(reason, text)) => self.depart(index, reason, &text, false, false),
             Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false),
             Some(End::Violation) => {
                 self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false)
@@ -439,7 +439,7 @@ impl Server {
             self.by_token.remove(&shown.token);
         }
         let ready = client.connection.take_ready();
-        self.events.on_disconnected(index, reason, ready, by_program);
+        self.events.on_disconnected(index, (reason, text.into()), ready, by_program);
         if !tell {
             if client.connection.version() == Version::V1 {
                 self.by_address.remove(&client.connection.path().remote);

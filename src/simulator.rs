@@ -71,16 +71,20 @@ impl<T> PartialEq for Waiting<T> {
 
 impl<T> Eq for Waiting<T> {}
 
+fn generator(seed: u64) -> Generator {
+    let mut bytes = [0; 32];
+    for (to, from) in bytes.iter_mut().zip(seed.to_le_bytes()) {
+        *to = from;
+    }
+    Generator::new(bytes)
+}
+
 impl<T: Clone> Simulator<T> {
     /// A network of this kind. The same seed loses and delays the same datagrams.
     pub fn new(config: SimulatorConfig, seed: u64) -> Simulator<T> {
-        let mut bytes = [0; 32];
-        for (to, from) in bytes.iter_mut().zip(seed.to_le_bytes()) {
-            *to = from;
-        }
         Simulator {
             config,
-            generator: Generator::new(bytes),
+            generator: generator(seed),
             waiting: BinaryHeap::new(),
             bytes: 0,
             count: 0,
@@ -91,6 +95,17 @@ impl<T: Clone> Simulator<T> {
     /// Makes the network another kind, from the next datagram on.
     pub fn set_config(&mut self, config: SimulatorConfig) {
         self.config = config;
+    }
+
+    /// Draws from another seed, from the next datagram on.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.generator = generator(seed);
+    }
+
+    /// Loses what is on its way.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.bytes = 0;
     }
 
     fn chance(&mut self, probability: f64) -> bool {

@@ -95,6 +95,41 @@ fn many_messages() {
     }
 }
 
+/// Once, for the same reasons.
+#[test]
+fn monkey() {
+    if std::env::var_os("CUTE_NET_VALGRIND").is_none() {
+        run_as(&[Language::C99], &["Shared"], "monkey", &[]);
+    }
+}
+
+/// A program that is not linked with the library: it loads and unloads it.
+#[cfg(unix)]
+#[test]
+fn plugin() {
+    if std::env::var_os("CUTE_NET_SANITIZED").is_some() {
+        println!("skipped: the sanitized library is a static one");
+        return;
+    }
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    for (language, standard) in [(Language::C99, "-std=c99"), (Language::Cpp17, "-std=c++17")] {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("plugin-{language:?}"));
+        let mut command = library::compiler(language);
+        command.args([standard, "-D_GNU_SOURCE", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I"]);
+        command.arg(root.join("include"));
+        if matches!(language, Language::Cpp17) {
+            command.args(["-x", "c++"]);
+        }
+        command.arg(root.join("ffi_tests/plugin.c")).args(["-x", "none", "-ldl", "-lpthread", "-o"]);
+        let output = command.arg(&out).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let path = library::library_folder().join("libcute_net.so");
+        let output = library::command(&out).arg(path).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{language:?}: {}\n{errors}", output.status);
+    }
+}
+
 macro_rules! programs {
     ($($name:ident,)*) => { $(
         #[test]
@@ -108,6 +143,7 @@ programs! {
     allocator,
     arguments,
     binding,
+    disconnections,
     endpoints,
     event_order,
     exchange,
@@ -125,13 +161,16 @@ programs! {
     old_example,
     options,
     pointers,
+    promises,
+    prototypes,
     send_many,
+    simulators,
     timings,
     tokens,
 }
 
 #[cfg(unix)]
-programs! { forked, threads, wire, }
+programs! { forked, late, threads, wire, }
 
 /// Those that don't run over both protocols by themselves, and in which messages go over a connection, with a
 /// key pair of CUTE 1.00.

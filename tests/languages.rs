@@ -1,5 +1,5 @@
 //! The headers in every language they are for, by every compiler that is there: alone, in either order,
-//! twice, without a warning.
+//! twice, without a warning. And the library from a language that reads no headers.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,12 +20,20 @@ fn is_there(compiler: &str) -> bool {
     version.is_ok_and(|status| status.success())
 }
 
+/// As the compilers of Visual Studio do it, in so far as clang does; without a C library, which is not there.
+const VISUAL_STUDIO: [&str; 3] =
+    ["--target=x86_64-pc-windows-msvc", "-fms-compatibility-version=19.38", "-ffreestanding"];
+
 fn compile(compiler: &str, standard: &str, source: &str) {
+    compile_for(&[], compiler, standard, source);
+}
+
+fn compile_for(target: &[&str], compiler: &str, standard: &str, source: &str) {
     let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
     let mut command = Command::new(compiler);
-    command.arg(format!("-std={standard}")).args(WARNINGS);
+    command.args(target).arg(format!("-std={standard}")).args(WARNINGS);
     if standard.starts_with("c++") {
-        command.args(["-x", "c++"]);
+        command.args(["-Wold-style-cast", "-x", "c++"]);
     } else {
         command.args(["-Wstrict-prototypes", "-x", "c"]);
     }
@@ -37,9 +45,12 @@ fn compile(compiler: &str, standard: &str, source: &str) {
     assert!(output.status.success(), "{compiler} -std={standard}:\n{source}\n{errors}");
 }
 
+fn lines(headers: &[&str]) -> String {
+    headers.iter().map(|header| format!("#include \"{header}.h\"\n")).collect()
+}
+
 fn including(headers: &[&str]) -> String {
-    let lines: String = headers.iter().map(|header| format!("#include \"{header}.h\"\n")).collect();
-    format!("{lines}int main(void) {{ return 0; }}\n")
+    format!("{}int main(void) {{ return 0; }}\n", lines(headers))
 }
 
 #[test]
@@ -57,6 +68,8 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
         #define CN_ALLOC(size, ctx) malloc(size)\n#define CN_FREE(mem, ctx) free(mem)\n\
         #define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n#include \"cute_networking.h\"\n\
         int main(void) { return 0; }\n";
+    // As programs wrap the original, which does not do so by itself.
+    let wrapped = format!("extern \"C\" {{\n{}}}\nint main(void) {{ return 0; }}\n", lines(&[net, x]));
     let ipv4_only = format!("#define CUTE_NET_NO_IPV6\n{}", including(orders[3]));
     let mut tried = 0;
     for (c, cpp) in COMPILERS {
@@ -72,10 +85,74 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
                 }
                 compile(compiler, standard, implementation);
                 compile(compiler, standard, &ipv4_only);
+                if standard.starts_with("c++") {
+                    compile(compiler, standard, &wrapped);
+                }
             }
         }
     }
     assert!(tried >= 2, "no C and C++ compiler was found");
+    for (compiler, standards) in [("clang", C), ("clang++", CPP)] {
+        for standard in standards.into_iter().filter(|_| is_there(compiler)) {
+            compile_for(&VISUAL_STUDIO, compiler, standard, &including(orders[3]));
+            compile_for(&VISUAL_STUDIO, compiler, standard, &ipv4_only);
+        }
+    }
+}
+
+/// What the examples in the headers take for granted: functions of the program, and values.
+const OF_THE_PROGRAM: &str = "#include <stdio.h>\n\
+    bool running(void); double seconds_since_last_tick(void); uint64_t unix_seconds(void);\n\
+    void print_log(void* user, cnx_log_level_t level, const char* text);\n";
+const VALUES: [&str; 10] = [
+    "cn_crypto_sign_public_t public_key",
+    "cn_crypto_sign_secret_t secret_key",
+    "const uint8_t* connect_token",
+    "cn_server_t* given",
+    "double dt",
+    "uint64_t unix_time",
+    "const void* snapshot",
+    "int bytes",
+    "const int* indices",
+    "int count",
+];
+
+/// The pieces of code in the comment at the top of a header.
+fn examples(header: &str) -> Vec<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include").join(format!("{header}.h"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let comment = text.split("*/\n\n").next().unwrap();
+    comment
+        .split("\n *\n")
+        .map(|piece| piece.lines().filter_map(|line| line.strip_prefix(" *     ")).collect::<Vec<_>>())
+        .map(|lines| lines.join("\n"))
+        .filter(|piece| piece.contains(';'))
+        .collect()
+}
+
+#[test]
+fn the_examples_at_the_top_of_the_headers_compile() {
+    let headers = ["cute_net", "cute_net_x", "cute_networking"];
+    let pieces: Vec<String> = headers.into_iter().flat_map(examples).collect();
+    assert_eq!(pieces.len(), 4, "{pieces:?}");
+    let includes: String = headers.map(|header| format!("#include \"{header}.h\"\n")).concat();
+    let parameters = VALUES.join(", ");
+    let named = VALUES.map(|value| format!("(void){};", value.rsplit([' ', '*']).next().unwrap()));
+    let mut program = includes + OF_THE_PROGRAM;
+    for (number, piece) in pieces.iter().enumerate() {
+        let given = if piece.contains("server = ") || !piece.contains("(server") {
+            String::new()
+        } else {
+            "cn_server_t* server = given; int size = bytes;".to_owned()
+        };
+        let example = format!("void example_{number}({parameters})");
+        let body = format!("{{\n{}\n{given}\n{piece}\n}}\n", named.concat());
+        program += &format!("{example};\n{example}\n{body}");
+    }
+    program += "int main(void) { return 0; }\n";
+    for (compiler, standard) in [("gcc", "c99"), ("g++", "c++17")] {
+        compile(compiler, standard, &program);
+    }
 }
 
 /// Stand-ins for Cute Framework's own headers: what `cute_networking.h` needs of them, under their guards.
@@ -122,5 +199,19 @@ fn the_framework_header_stands_beside_the_frameworks_own() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_language_that_reads_no_headers_passes_structs_by_value_and_by_pointers() {
+    if !is_there("python3") {
+        println!("skipped: python3 is not installed");
+        return;
+    }
+    let library = std::env::current_exe().unwrap().with_file_name("libcute_net.so");
+    let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("ffi_tests/foreign.py");
+    for form in ["values", "pointers"] {
+        let output = Command::new("python3").arg(&program).arg(&library).arg(form).output().unwrap();
+        assert!(output.status.success(), "{form}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -41,6 +41,14 @@ fn the_road_to_cute_2_00_has_no_flag_day() {
     let (programs, functions) = pieces();
     assert_eq!((programs.len(), functions.len()), (1, 4));
 
+    for (number, piece) in functions.iter().enumerate() {
+        let source = folder.join(format!("piece_{number}.c"));
+        fs::write(&source, piece).unwrap();
+        let mut alone = library::compiler(Language::C99);
+        alone.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"]);
+        assert!(alone.arg(root().join("include")).arg(&source).status().unwrap().success(), "{piece}");
+    }
+
     let source = folder.join("new_keys.c");
     fs::write(&source, programs.concat()).unwrap();
     let new_keys = folder.join("new_keys");
@@ -51,8 +59,7 @@ fn the_road_to_cute_2_00_has_no_flag_day() {
     let source = folder.join("migrating.c");
     let functions = functions.concat();
     let text = format!(
-        "#include \"cute_net.h\"\n#include \"cute_net_x.h\"\n#include <stdio.h>\n\
-         void log_everything(void);\n\
+        "#include \"cute_net.h\"\nvoid log_everything(void);\n\
          cn_result_t take_new_pair(cn_server_t*, const cn_crypto_sign_public_t*, const cn_crypto_sign_secret_t*);\n\
          {functions}#include \"{}\"\n",
         main.display()

@@ -62,7 +62,7 @@ fn a_client_written_from_the_page_alone_plays_with_our_server() {
                 Event::Connected { index, client_id, .. } => {
                     events.push(format!("+{index} {client_id}"))
                 }
-                Event::Disconnected { index, reason } => {
+                Event::Disconnected { index, reason, .. } => {
                     assert_eq!(reason, DisconnectReason::LEFT);
                     events.push(format!("-{index}"));
                 }

@@ -23,7 +23,8 @@ static REGISTERED: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
 /// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
-/// besides stays there. Clients and servers that exist keep what they were made with.
+/// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
+/// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
 /// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.

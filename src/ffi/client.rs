@@ -124,10 +124,11 @@ pub unsafe extern "C" fn cn_client_disconnect(client: *mut cn_client_t) {
     unsafe { with_client(client, (), ClientHost::disconnect) };
 }
 
-/// Receives, connects, resends and sends. Call it once a tick, whatever the state.
+/// Receives, connects, resends and sends. Call it once a tick, whatever the state: ten times a second at
+/// least. It never waits, and reads for a quarter of `dt` at most, or 2 ms if that is more: the rest waits.
 ///
-/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
-/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
+/// - `dt`: seconds since the last call, 0 or more. The library has no other clock.
+/// - `current_time`: unix seconds, used while connecting, to see whether the token has expired.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_update(client: *mut cn_client_t, dt: f64, current_time: u64) {
     // SAFETY: the caller passes a client, or NULL.
@@ -137,10 +138,10 @@ pub unsafe extern "C" fn cn_client_update(client: *mut cn_client_t, dt: f64, cur
 /// Takes the next packet that the server sent: reliable ones first and in order, then unreliable ones as
 /// they came. What was received before a connection ended can be taken until the next one begins.
 ///
-/// True if there was one: `*packet` and `*size` (bytes) then describe it, `*was_sent_reliably` says how
-/// it was sent, and the packet is the program's until `cn_client_free_packet`. `was_sent_reliably` may be
-/// NULL. False if there was none: a connected client then writes NULL, 0 and false, one that is not writes
-/// nothing.
+/// True if there was one: `*packet` and `*size` (bytes, at least 1) then describe it, `*was_sent_reliably`
+/// says how it was sent, and the packet is the program's until `cn_client_free_packet`; it may be written to.
+/// `was_sent_reliably` may be NULL. False if there was none: a connected client then writes NULL, 0 and false,
+/// one that is not writes nothing. Nothing is popped if `packet` or `size` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_pop_packet(
     client: *mut cn_client_t,
@@ -176,8 +177,8 @@ pub unsafe extern "C" fn cn_client_pop_packet(
     got
 }
 
-/// Frees a packet of `cn_client_pop_packet`, at any time: after the connection ended, after the client was
-/// destroyed (`client` is not looked at). NULL is ignored.
+/// Frees a packet of `cn_client_pop_packet`, on any thread at any time: after the connection ended, after the
+/// client was destroyed (`client` is not looked at). NULL is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_free_packet(client: *mut cn_client_t, packet: *mut c_void) {
     let _ = client;
@@ -193,8 +194,9 @@ pub unsafe extern "C" fn cn_client_free_packet(client: *mut cn_client_t, packet:
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, or more than 30 MiB wait for the
-/// server: then nothing was queued. Everything that was accepted reliably arrives, or the connection ends.
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
+/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
+/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_send(
     client: *mut cn_client_t,
@@ -279,10 +281,11 @@ pub extern "C" fn cn_client_state_string(state: cn_client_state_t) -> *const c_c
 
 /// Makes everything the client sends from now on travel over a bad network, for tests.
 ///
-/// - `latency`, `jitter`: seconds each datagram takes at least, and at most longer.
+/// - `latency`, `jitter`: seconds each datagram takes at least, and at most longer; 0 to 3600.
 /// - `drop_chance`, `duplicate_chance`: 0 to 1.
 ///
-/// All zeros make the network good again.
+/// All zeros make the network good again. Numbers out of range count as the nearest in range. What is
+/// received, a seed and more: `cnx_client_set_simulator`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_enable_network_simulator(
     client: *mut cn_client_t,
@@ -304,7 +307,8 @@ pub(crate) fn simulator_seed() -> u64 {
     })
 }
 
-/// The share of packets sent to the server lately that did not arrive, 0 to 1.
+/// The share of packets sent to the server lately that did not arrive, 0 to 1. This and the next three: 0
+/// while not connected; lately is the last four seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_get_packet_loss_estimate(client: *mut cn_client_t) -> f32 {
     // SAFETY: the caller passes a client, or NULL.

@@ -133,6 +133,9 @@ pub(super) unsafe fn keygen(
 /// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
 /// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
 /// - `token_ptr_out`: `CN_CONNECT_TOKEN_SIZE` (1114) bytes. Zeroed if the call fails.
+///
+/// Fails if a pointer but `user_data` is NULL, an address can't be read, they don't fit, the expiration is not
+/// later than the creation, or `shared_secret_key` is no key; `details` says which. Needs no client or server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_generate_connect_token(
     application_id: u64,

@@ -101,7 +101,7 @@ pub(crate) unsafe fn read_address(address: *const c_char) -> Result<SocketAddr, 
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
 /// A missing port is 0. Names such as "localhost" are not resolved.
 ///
-/// Returns 0, or -1 if the text is not an address; `endpoint` then has the type
+/// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_endpoint_init(
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn cn_endpoint_init(
 
 /// Writes an endpoint as text, the way `cn_endpoint_init` reads it: without the port where it is 0.
 /// "INVALID ADDRESS" for an endpoint without an address. At most `buffer_size` bytes are written, the
-/// last of them a zero; 48 always suffice.
+/// last of them a zero; 48 always suffice. Does nothing if `buffer` is NULL or has no room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_endpoint_to_string(
     endpoint: cn_endpoint_t,

@@ -101,15 +101,18 @@ pub(crate) fn failure_with(text: impl fmt::Display) -> cn_result_t {
     // What `text` shows may lie in the buffer of an earlier failure: it is written elsewhere first.
     let mut bytes = [0; TEXT_SIZE];
     let _ = write!(Cut { buffer: &mut bytes, written: 0 }, "{text}");
-    let details = LAST.try_with(|last| {
-        let buffer = last.0.0;
-        // SAFETY: the buffer is this thread's alone, and nothing of the library refers to it.
-        unsafe { buffer.write(bytes) };
-        buffer.as_ptr().cast_const().cast()
-    });
-    // A thread that is ending has no buffer any more.
-    let details = details.unwrap_or(c"The call failed while its thread was ending.".as_ptr());
-    cn_result_t { code: FAILURE, details }
+    let late;
+    let buffer = match LAST.try_with(|last| last.0) {
+        Ok(buffer) => buffer,
+        // The thread is ending and has no buffer any more: one is borrowed for each text.
+        Err(_) => {
+            late = Hold::new();
+            late.0
+        }
+    };
+    // SAFETY: the buffer is this thread's alone, and nothing of the library refers to it.
+    unsafe { buffer.0.write(bytes) };
+    cn_result_t { code: FAILURE, details: buffer.0.as_ptr().cast_const().cast() }
 }
 
 /// The result of a call in which the library itself went wrong. It is at hand in every call, so it costs

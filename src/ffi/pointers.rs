@@ -10,12 +10,14 @@ use super::crypto::{
     cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_public_t, cn_crypto_sign_secret_t,
     cn_generate_connect_token,
 };
+use super::disconnect::{cnx_client_disconnect_with, cnx_server_disconnect_client_with};
 use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
 use super::error::{cn_error_failure, cn_error_success, cn_init, cn_is_error, cn_result_t};
 use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
 };
+use super::simulator::{cnx_client_set_simulator, cnx_server_set_simulator, cnx_simulator_t};
 use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use super::x::{
@@ -537,5 +539,78 @@ pub unsafe extern "C" fn cnx_client_set_wire_p(
     // SAFETY: the caller passes what `cnx_client_set_wire` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_client_set_wire(client, wire));
+    }
+}
+
+/// `cnx_client_disconnect_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_disconnect_with_p(
+    client: *mut cn_client_t,
+    reason: c_int,
+    data: *const c_void,
+    size: c_int,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_disconnect_with` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_disconnect_with(client, reason, data, size));
+    }
+}
+
+/// `cnx_server_disconnect_client_with`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_disconnect_client_with_p(
+    server: *mut cn_server_t,
+    client_index: c_int,
+    reason: c_int,
+    data: *const c_void,
+    size: c_int,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_disconnect_client_with` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_disconnect_client_with(server, client_index, reason, data, size));
+    }
+}
+
+/// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_client_set_simulator_p(
+    client: *mut cn_client_t,
+    outgoing: *const cnx_simulator_t,
+    incoming: *const cnx_simulator_t,
+    seed: u64,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_client_set_simulator` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_client_set_simulator(client, outgoing, incoming, seed));
+    }
+}
+
+/// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_simulator_p(
+    server: *mut cn_server_t,
+    outgoing: *const cnx_simulator_t,
+    incoming: *const cnx_simulator_t,
+    seed: u64,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_set_simulator` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_set_simulator(server, outgoing, incoming, seed));
     }
 }

@@ -184,7 +184,7 @@ pub extern "C" fn cn_server_config_defaults() -> cn_server_config_t {
 }
 
 /// Makes a server with room for `CN_SERVER_MAX_CLIENTS` (32) clients, which `cnx_server_set_max_clients`
-/// changes. It does not run before `cn_server_start`.
+/// changes. It does not run before `cn_server_start`, which also tells whether the keys are good. `config` is copied.
 ///
 /// Returns NULL only if the program's allocator gave none. Destroy the server with `cn_server_destroy`.
 #[unsafe(no_mangle)]
@@ -192,8 +192,9 @@ pub extern "C" fn cn_server_create(config: cn_server_config_t) -> *mut cn_server
     create(&config, DEFAULT_MAX_CLIENTS)
 }
 
-/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535. `cn_server_create` itself becomes
-/// this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes the header.
+/// `cn_server_create` with room for `max_clients` clients, brought into the range from 1 to 65535.
+/// `cn_server_create` itself becomes this where a program defines `CN_SERVER_MAX_CLIENTS` before it includes
+/// the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_server_create(config: cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
     create(&config, max_clients)
@@ -237,7 +238,8 @@ pub unsafe extern "C" fn cn_server_destroy(server: *mut cn_server_t) {
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
 /// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
 ///
-/// Fails if the server runs already, the address can't be read or used, or the key pair isn't one.
+/// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
+/// that ran runs on, and one that did not can be started again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_start(
     server: *mut cn_server_t,
@@ -273,7 +275,8 @@ pub unsafe extern "C" fn cn_server_stop(server: *mut cn_server_t) {
 /// of a client that is gone come before its disconnection.
 ///
 /// True if there was one. The packet of a `CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET` is the program's until
-/// `cn_server_free_packet`.
+/// `cn_server_free_packet`; it may be written to. False if there was none or a pointer is NULL; nothing is
+/// written then. Pop until then in every tick: a slot is not free before its disconnection was popped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_pop_event(
     server: *mut cn_server_t,
@@ -318,8 +321,8 @@ pub unsafe extern "C" fn cn_server_pop_event(
     true
 }
 
-/// Frees a packet of an event, at any time: after its client left, after its slot was reused, after the
-/// server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
+/// Frees a packet of an event, on any thread at any time: after its client left, after its slot was reused,
+/// after the server was stopped or destroyed (`server` and `client_index` are not looked at). NULL is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_free_packet(
     server: *mut cn_server_t,
@@ -331,11 +334,12 @@ pub unsafe extern "C" fn cn_server_free_packet(
     guarded((), || unsafe { free_block(data) });
 }
 
-/// Receives, lets clients in, resends and sends. Call it once a tick. Does nothing while the server does
-/// not run. However much arrives, it returns: what it has no time to read waits for the next call.
+/// Receives, lets clients in, resends and sends. Call it once a tick, ten times a second at least. Does
+/// nothing while the server does not run. It never waits, and reads for a quarter of `dt` at most, or 2 ms if
+/// that is more: what else arrived waits for the next call.
 ///
-/// - `dt`: seconds since the last call; 0 is allowed. The library has no other clock.
-/// - `current_time`: unix seconds, used for the expiry of connect tokens alone.
+/// - `dt`: seconds since the last call, 0 or more. The library has no other clock.
+/// - `current_time`: unix seconds, used when a client connects, to see whether its token has expired.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_update(server: *mut cn_server_t, dt: f64, current_time: u64) {
     // SAFETY: the caller passes a server, or NULL.
@@ -358,8 +362,8 @@ pub unsafe extern "C" fn cn_server_disconnect_client(
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, or more than 30 MiB wait for the
-/// client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
+/// for the client: then nothing was queued.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_send(
     server: *mut cn_server_t,
@@ -434,7 +438,8 @@ pub unsafe extern "C" fn cn_server_enable_network_simulator(
     unsafe { with_server(server, (), |server| server.set_simulator(config, simulator_seed())) };
 }
 
-/// The share of packets sent to a client lately that did not arrive, 0 to 1; 0 if it is not connected.
+/// The share of packets sent to a client lately that did not arrive, 0 to 1. This and the next three: 0 if
+/// no such client is connected; lately is the last four seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_get_packet_loss_estimate(
     server: *mut cn_server_t,

@@ -61,7 +61,7 @@ pub unsafe extern "C" fn cnx_server_max_clients(server: *mut cn_server_t) -> c_i
     unsafe { with_server(server, 0, |server| server.max_clients() as c_int) }
 }
 
-/// How many clients are connected.
+/// How many clients are connected; 0 for NULL, and while the server does not run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_server_client_count(server: *mut cn_server_t) -> c_int {
     // SAFETY: the caller passes a server, or NULL.
@@ -130,11 +130,11 @@ pub unsafe extern "C" fn cnx_crypto_sign_keygen_1_00(
     unsafe { keygen(Version::V1, public_key, secret_key) };
 }
 
-/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was created with:
-/// at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00 and of CUTE 1.00
-/// (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one port. So keys are
-/// replaced without a pause: add the new pair to the servers, make tokens with it, and remove the old pair when
-/// its last token has expired.
+/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was
+/// created with: at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00
+/// and of CUTE 1.00 (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one
+/// port. So keys are replaced without a pause: add the new pair to the servers, make tokens with it, and remove
+/// the old pair when its last token has expired.
 ///
 /// Fails if a pointer is NULL, if the halves do not belong together, or if there are 16 pairs.
 #[unsafe(no_mangle)]
@@ -579,11 +579,11 @@ unsafe impl Send for User {}
 // SAFETY: as above.
 unsafe impl Sync for User {}
 
-/// Sends the library's messages up to a level to a function of the program's, for all clients and servers;
-/// NULL, the default, sends them nowhere. The function must return (no exception, no longjmp) and must not
-/// use the client or server that it is called for. Another thread may still be in the old function when this
-/// returns. A `max_level` of 0 or less counts as `CNX_LOG_ERROR`. What an attacker can cause is said at `CNX_LOG_DEBUG` only, among
-/// it every datagram dropped and why.
+/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
+/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
+/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
+/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
+/// among it every datagram dropped and why.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_set_log_callback(
     callback: cnx_log_callback_t,

@@ -2,7 +2,10 @@
 //! program's.
 
 use super::ports::{Ports, Receiver};
-use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
+use super::{
+    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
+    set_network, transmit_simulated,
+};
 use crate::client::{Client, ClientState};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
@@ -10,7 +13,7 @@ use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
-use crate::reason::DisconnectReason;
+use crate::reason::{DenyReason, DisconnectReason};
 use crate::sending::SendError;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
@@ -76,7 +79,9 @@ pub struct ClientHost {
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<SendSimulator>,
+    simulator: Option<PathSimulator>,
+    /// The network that what comes passes before it is read.
+    arriving: Option<PathSimulator>,
     fork: ForkGuard,
 }
 
@@ -94,6 +99,7 @@ impl ClientHost {
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
+            arriving: None,
             fork: ForkGuard::new(),
         }
     }
@@ -144,7 +150,12 @@ impl ClientHost {
     /// Ends the connection: what is queued leaves, and the server is told. What was received can still
     /// be taken.
     pub fn disconnect(&mut self) {
-        self.client.disconnect();
+        self.disconnect_with(DisconnectReason::LEFT, b"");
+    }
+
+    /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
+    pub fn disconnect_with(&mut self, reason: DisconnectReason, text: &[u8]) {
+        self.client.disconnect_with(reason, text);
         self.transmit();
         self.close_sockets();
     }
@@ -161,8 +172,15 @@ impl ClientHost {
         self.release_simulated();
         let budget = ReadBudget::new(READS_LIKE, step);
         let mut backlog = self.receive_by_wire(budget);
-        let ClientHost { client, ports, .. } = self;
-        backlog |= ports.receive(budget, now, step, client);
+        let ClientHost { client, ports, arriving, .. } = self;
+        match arriving {
+            None => backlog |= ports.receive(budget, now, step, client),
+            Some(network) => {
+                backlog |=
+                    ports.receive(budget, now, step, &mut IntoNetwork { network, receiver: client });
+                receive_simulated(network, now, client);
+            }
+        }
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {
@@ -216,8 +234,9 @@ impl ClientHost {
     /// How long after the last update the client has something to do by itself, zero if it has already;
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
-        let due = [self.client.poll_timeout(), simulated].into_iter().flatten().min()?;
+        let simulated =
+            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
+        let due = simulated.into_iter().chain([self.client.poll_timeout()]).flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -239,14 +258,31 @@ impl ClientHost {
         }
     }
 
+    /// Makes everything sent and received from now on go over networks of these kinds, which draw from
+    /// `seed`.
+    pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
+        set_network(&mut self.simulator, sent, seed);
+        set_network(&mut self.arriving, received, seed.wrapping_add(1));
+    }
+
     /// Where the client stands.
     pub fn state(&self) -> ClientState {
         self.client.state()
     }
 
-    /// Why the last connection ended, if the server or the protocol ended it.
+    /// Why the last connection ended, if one end closed it or the protocol did.
     pub fn disconnect_reason(&self) -> Option<DisconnectReason> {
         self.client.disconnect_reason()
+    }
+
+    /// What the program at the end that closed the last connection said with that.
+    pub fn disconnect_text(&self) -> &[u8] {
+        self.client.disconnect_text()
+    }
+
+    /// Why the last server that denied the token did.
+    pub fn deny_reason(&self) -> Option<DenyReason> {
+        self.client.deny_reason()
     }
 
     /// The connection, for its round trip and rates.
@@ -308,17 +344,18 @@ impl ClientHost {
 
     /// Reads what the wire has, within `budget`; true if more may wait.
     fn receive_by_wire(&mut self, budget: ReadBudget) -> bool {
-        let ClientHost { wire: Some(wire), client, clock, .. } = self else { return false };
+        let ClientHost { wire: Some(wire), client, clock, arriving, .. } = self else { return false };
         let start = std::time::Instant::now();
         let mut buffer = [0; RECEIVE_SIZE];
         for _ in 0..budget.datagrams {
             let Some(size) = wire.receive(&mut buffer) else { return false };
             let Some(remote) = client.server() else { return false };
             let arrival = Arrival { path: Path { remote, local: None }, at: clock.now() };
+            let bytes = buffer.get_mut(..size);
             // What was dropped is counted by its reason.
-            let _ = match buffer.get_mut(..size) {
-                Some(bytes) => client.handle_datagram(&arrival, bytes),
-                None => client.handle_oversized(),
+            let _ = match arriving {
+                None => client.handle(&arrival, bytes),
+                Some(network) => IntoNetwork { network, receiver: client }.handle(&arrival, bytes),
             };
             if start.elapsed() >= budget.time {
                 break;
@@ -344,10 +381,13 @@ impl ClientHost {
         }
     }
 
-    /// Closes the sockets; what the simulated network still holds leaves first.
+    /// Closes the sockets; what the simulated network still holds leaves first, and what was to come is lost.
     fn close_sockets(&mut self) {
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
             self.write(path, &bytes);
+        }
+        if let Some(network) = &mut self.arriving {
+            network.clear();
         }
         self.ports.close();
     }
@@ -358,6 +398,7 @@ impl ClientHost {
             self.client.abandon();
             self.fork = ForkGuard::new();
             self.simulator = None;
+            self.arriving = None;
             self.ports.close();
         }
     }

@@ -2,7 +2,10 @@
 //! from one run to the next what the program has set and which tokens were used.
 
 use super::ports::{Ports, Receiver};
-use super::{ReadBudget, ReliableChannels, SendMode, SendSimulator, SystemClock, transmit_simulated};
+use super::{
+    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
+    set_network, transmit_simulated,
+};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
@@ -102,6 +105,17 @@ pub struct NotAllSent {
     pub count: usize,
 }
 
+/// How a client left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// The slot it had.
+    pub index: u32,
+    /// Why.
+    pub reason: DisconnectReason,
+    /// What the program that ended the connection said with that.
+    pub text: Box<[u8]>,
+}
+
 /// A server. Dropping it stops it.
 pub struct ServerHost {
     config: ServerHostConfig,
@@ -115,10 +129,14 @@ pub struct ServerHost {
     system_clock: SystemClock,
     /// The engine of this run, or of the last, whose events can still be taken.
     engine: Option<Server>,
+    /// How the last client whose disconnection was taken left.
+    departure: Option<Departure>,
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<SendSimulator>,
+    simulator: Option<PathSimulator>,
+    /// The network that what comes passes before it is read.
+    arriving: Option<PathSimulator>,
     fork: ForkGuard,
 }
 
@@ -135,10 +153,12 @@ impl ServerHost {
             clock: Clock::default(),
             system_clock: SystemClock::default(),
             engine: None,
+            departure: None,
             ports: Ports::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
             simulator: None,
+            arriving: None,
             fork: ForkGuard::new(),
         }
     }
@@ -211,6 +231,9 @@ impl ServerHost {
         while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
             self.ports.write(path, &bytes);
         }
+        if let Some(network) = &mut self.arriving {
+            network.clear();
+        }
         self.ports.close();
     }
 
@@ -228,10 +251,18 @@ impl ServerHost {
         }
         self.restart_if_forked();
         self.release_simulated();
-        let ServerHost { engine: Some(engine), ports, .. } = self else { return };
+        let ServerHost { engine: Some(engine), ports, arriving, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = ports.receive(budget, now, step, engine);
+        let backlog = match arriving {
+            None => ports.receive(budget, now, step, engine),
+            Some(network) => {
+                let into = &mut IntoNetwork { network, receiver: engine };
+                let backlog = ports.receive(budget, now, step, into);
+                receive_simulated(network, now, engine);
+                backlog
+            }
+        };
         engine.handle_timeout(backlog);
         self.transmit();
     }
@@ -337,23 +368,38 @@ impl ServerHost {
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let engine = self.running()?.poll_timeout();
-        let simulated = self.simulator.as_ref().and_then(Simulator::next_arrival);
-        let due = [engine, simulated].into_iter().flatten().min()?;
+        let simulated =
+            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
+        let due = simulated.into_iter().chain([engine]).flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
     /// Sends a client away; its event comes with the next update. With `tell` what is queued for it
     /// leaves first, and it learns that it was kicked; without, it learns nothing.
     pub fn disconnect(&mut self, index: u32, tell: bool) {
+        self.disconnect_with(index, DisconnectReason::KICKED, b"", tell);
+    }
+
+    /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
+    pub fn disconnect_with(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool) {
         if let Some(engine) = self.running_mut() {
-            engine.disconnect(index, DisconnectReason::KICKED, b"", tell);
+            engine.disconnect(index, reason, text, tell);
             self.transmit();
         }
     }
 
     /// The next event.
     pub fn pop_event(&mut self) -> Option<Event> {
-        self.engine.as_mut()?.poll_event()
+        let event = self.engine.as_mut()?.poll_event();
+        if let Some(Event::Disconnected { index, reason, text }) = &event {
+            self.departure = Some(Departure { index: *index, reason: *reason, text: text.clone() });
+        }
+        event
+    }
+
+    /// How the client left whose disconnection was the last that [`pop_event`](Self::pop_event) took.
+    pub fn departure(&self) -> Option<&Departure> {
+        self.departure.as_ref()
     }
 
     /// The next message that a client sent on wire channels 1 to 8, and the client's index.
@@ -414,6 +460,13 @@ impl ServerHost {
             Some(simulator) => simulator.set_config(config),
             None => self.simulator = Some(Simulator::new(config, seed)),
         }
+    }
+
+    /// Makes everything sent and received from now on go over networks of these kinds, which draw from
+    /// `seed`.
+    pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
+        set_network(&mut self.simulator, sent, seed);
+        set_network(&mut self.arriving, received, seed.wrapping_add(1));
     }
 
     /// Where the server listens, ports the system chose included, IPv4 first; nowhere when it does not run.
@@ -507,6 +560,7 @@ impl ServerHost {
         self.simulator = None;
         self.ports.forget_threads();
         self.ports.set_threaded(self.mode == SendMode::Threaded);
+        self.arriving = None;
         match (&mut self.engine, random::bytes()) {
             (Some(engine), Ok(seed)) => engine.restart(seed),
             // Without random bytes there is nothing it could do safely.

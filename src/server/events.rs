@@ -29,6 +29,8 @@ pub enum Event {
         index: u32,
         /// Why.
         reason: DisconnectReason,
+        /// What the program at the end that closed it said with that, at most 255 bytes.
+        text: Box<[u8]>,
     },
     /// A message of a client, sent on wire channel 0.
     Message {
@@ -45,7 +47,7 @@ const IDLE_CAPACITY: usize = 16;
 #[derive(Debug)]
 enum News {
     Connected { index: u32, client_id: u64, address: SocketAddr },
-    Disconnected { index: u32, reason: DisconnectReason, left: Ready },
+    Disconnected { index: u32, reason: DisconnectReason, text: Box<[u8]>, left: Ready },
 }
 
 /// Events on their way to the program.
@@ -119,7 +121,7 @@ impl EventQueue {
     pub fn on_disconnected(
         &mut self,
         index: u32,
-        reason: DisconnectReason,
+        (reason, text): (DisconnectReason, Box<[u8]>),
         (left, channel_messages): (Ready, Ready),
         by_program: bool,
     ) {
@@ -133,7 +135,7 @@ impl EventQueue {
         if !channel_messages.is_empty() {
             self.departed.push_back((index, channel_messages));
         }
-        let news = News::Disconnected { index, reason, left };
+        let news = News::Disconnected { index, reason, text, left };
         if by_program { self.held.push(news) } else { self.news.push_back(news) }
     }
 
@@ -177,7 +179,9 @@ impl EventQueue {
                 News::Connected { index, client_id, address } => {
                     Event::Connected { index, client_id, address }
                 }
-                News::Disconnected { index, reason, .. } => Event::Disconnected { index, reason },
+                News::Disconnected { index, reason, text, .. } => {
+                    Event::Disconnected { index, reason, text }
+                }
             }),
             None => {
                 let (index, message) =

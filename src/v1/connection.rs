@@ -64,6 +64,8 @@ pub struct Connection {
     incoming: Option<TokenBucket>,
     heard_at: Instant,
     sent_at: Instant,
+    /// When silence is to be broken.
+    keepalive_due: Instant,
     /// When a message was last sent or received, until the room that messages took was given back.
     busy_at: Option<Instant>,
     statistics: Statistics,
@@ -122,6 +124,7 @@ impl Connection {
             incoming: setup.incoming_rate.map(rate_limit::incoming),
             heard_at: now,
             sent_at: now,
+            keepalive_due: now + SEND_INTERVAL,
             busy_at: Some(now),
             statistics: Statistics::default(),
             end: None,
@@ -350,7 +353,7 @@ impl Connection {
     }
 
     fn keepalive_at(&self) -> Instant {
-        if self.keepalive { Instant::ZERO } else { self.sent_at + SEND_INTERVAL }
+        if self.keepalive { Instant::ZERO } else { self.keepalive_due }
     }
 
     /// Makes the next packet that is due, in `buffer`; `None` when none is. Call it until then after every
@@ -413,9 +416,13 @@ impl Connection {
             return self.transmit(context, &Packet::Payload(payload.get(..size)?), buffer);
         }
         if scope == Scope::Everything && self.keepalive_at() <= now {
+            // The original's timer starts again from zero and so loses what an update came late (D57).
+            let late = now.since(self.keepalive_due).as_nanos() % SEND_INTERVAL.as_nanos();
             self.keepalive = false;
             self.prefaced = false;
-            return self.transmit(context, &Packet::Keepalive, buffer);
+            let transmit = self.transmit(context, &Packet::Keepalive, buffer);
+            self.keepalive_due = self.keepalive_due - Duration::from_nanos(late as u64);
+            return transmit;
         }
         None
     }
@@ -429,6 +436,7 @@ impl Connection {
         let now = context.tick.now;
         let size = self.seal.seal(packet, &mut context.generator, buffer)?;
         self.sent_at = now;
+        self.keepalive_due = now + SEND_INTERVAL;
         self.statistics.on_sent(now, size);
         if let Some(cap) = &mut self.outgoing {
             cap.on_sent(now, size);

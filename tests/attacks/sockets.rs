@@ -79,7 +79,7 @@ impl Crowd {
                     *next += 1;
                     took.push(self.said[number as usize].elapsed());
                 }
-                Event::Disconnected { index, reason } => panic!("client {index} {reason}"),
+                Event::Disconnected { index, reason, .. } => panic!("client {index} {reason}"),
                 Event::Connected { .. } => {}
             }
         }

@@ -390,7 +390,7 @@ impl World {
                 Event::Connected { index, client_id, .. } => {
                     server.events.push(format!("+{index} {client_id}"));
                 }
-                Event::Disconnected { index, reason } => {
+                Event::Disconnected { index, reason, .. } => {
                     server.events.push(format!("-{index} {reason}"))
                 }
                 Event::Message { index, message } => {

@@ -82,9 +82,9 @@ pub unsafe extern "C" fn cf_client_channel_options(
     unsafe { with_client(client, (), |client| client.set_channel(channel, priority, reliable)) };
 }
 
-/// Sets how many bytes of messages a client sends in a second at most; 0, the default, is no limit. What
-/// must wait is queued. `cf_client_send` is not counted. A message larger than what is allowed at once goes
-/// whole, and the next ones wait for it.
+/// Sets how many bytes of messages a client sends in a second at most; 0, the default, or less is no limit.
+/// What must wait is queued. `cf_client_send` is not counted. A message larger than what is allowed at once
+/// goes whole, and the next ones wait for it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_set_send_rate(client: *mut CF_Client, bytes_per_second: c_int) {
     // SAFETY: the caller passes a client, or NULL.
@@ -121,10 +121,12 @@ pub unsafe extern "C" fn cf_client_send_msg(
     }
 }
 
-/// Takes the next message that the server sent.
+/// Takes the next message that the server sent: reliable ones first, each channel's in order. What was received
+/// before a connection ended can be taken until the next one begins.
 ///
-/// True if there was one: `*id`, `*data` and `*size` (bytes, 0 or more) then describe it, and it is the
-/// program's until `cf_client_free_msg`. `id` may be NULL.
+/// True if there was one: `*id`, `*data` (never NULL) and `*size` (bytes, 0 or more) then describe it, and it is
+/// the program's until `cf_client_free_msg`. `id` may be NULL. False if there was none, or `data` or `size` is
+/// NULL; nothing is written then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_pop_msg(
     client: *mut CF_Client,
@@ -205,8 +207,8 @@ pub unsafe extern "C" fn cf_server_send_msg(
     }
 }
 
-/// Takes the next message that a client sent, as `cf_client_pop_msg`; `*client_index` is its slot. Those of
-/// a client that is gone can still be taken, before those of a later client with its slot.
+/// Takes the next message that a client sent, as `cf_client_pop_msg`; `*client_index` is its slot (the pointer
+/// may be NULL). Those of a client that is gone can still be taken, before those of a later client with its slot.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_server_pop_msg(
     server: *mut CF_Server,

@@ -18,6 +18,26 @@ typedef enum cnx_delivery_t
     CNX_DELIVERY_UNRELIABLE_SEQUENCED = 3  /* perhaps, and never after a later such message of its channel */
 } cnx_delivery_t;
 
+/// Why a connection ended, or did not come about: what `cnx_disconnection_t::reason` says. 16 to 255 are the
+/// program's own.
+typedef enum cnx_disconnect_reason_t
+{
+    CNX_DISCONNECT_LEFT              = 0,   /* the client's program left */
+    CNX_DISCONNECT_KICKED            = 1,   /* the server's program sent the client away */
+    CNX_DISCONNECT_TIMED_OUT         = 2,   /* nothing was heard from the other end for too long */
+    CNX_DISCONNECT_SERVER_STOPPED    = 3,   /* the server stopped */
+    CNX_DISCONNECT_REPLACED          = 4,   /* the same client id connected anew, with a newer token */
+    CNX_DISCONNECT_PROTOCOL_ERROR    = 5,   /* one end sent what no end may send */
+    CNX_DISCONNECT_FIRST_OF_PROGRAM  = 16,
+    CNX_DISCONNECT_LAST_OF_PROGRAM   = 255,
+    CNX_DISCONNECT_DENIED_FULL       = 256, /* the server has no room for another client */
+    CNX_DISCONNECT_DENIED_TOKEN_USED = 257, /* the token made a connection before */
+    CNX_DISCONNECT_DENIED_STOPPING   = 258, /* the server is stopping */
+    CNX_DISCONNECT_DENIED_EXPIRED    = 261, /* the token expired before a server let the client in */
+    CNX_DISCONNECT_DENIED_ADDRESS    = 262, /* the token lists none of the server's addresses */
+    CNX_DISCONNECT_DENIED_IN_USE     = 263  /* the token belongs to a connection that lives */
+} cnx_disconnect_reason_t;
+
 /// How much a log message matters.
 typedef enum cnx_log_level_t
 {

@@ -91,7 +91,11 @@ enum
 /// The name of an address type; NULL for a number that is none.
 CF_INLINE const char* cf_address_type_to_string(CF_AddressType type)
 {
+#ifdef __cplusplus
+    switch (static_cast<int>(type)) {
+#else
     switch ((int)type) {
+#endif
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_ADDRESS_TYPE_DEFS
     #undef CF_ENUM
@@ -122,7 +126,7 @@ typedef enum CF_ClientState
 /// The name of a state; NULL for a number that is none.
 CF_INLINE const char* cf_client_state_to_string(CF_ClientState state)
 {
-    switch ((int)state) {
+    switch (state) {
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_CLIENT_STATE_DEFS
     #undef CF_ENUM
@@ -146,7 +150,7 @@ typedef enum CF_ServerEventType
 /// The name of an event type; NULL for a number that is none.
 CF_INLINE const char* cf_server_event_type_to_string(CF_ServerEventType type)
 {
-    switch ((int)type) {
+    switch (type) {
     #define CF_ENUM(K, V) case CF_##K: return CF_STRINGIZE(CF_##K);
     CF_SERVER_EVENT_TYPE_DEFS
     #undef CF_ENUM

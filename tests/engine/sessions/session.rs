@@ -323,7 +323,7 @@ impl Session {
                     assert_eq!(self.slots.insert(index, at), None, "slot {index} is not free");
                     self.tell(|_| format!("the server has {client_id} in slot {index}"));
                 }
-                Event::Disconnected { index, reason } => {
+                Event::Disconnected { index, reason, .. } => {
                     let at = self.slots.remove(&index).unwrap();
                     gone.insert(index, at);
                     let server = &mut self.connections[at].server;
