@@ -43,7 +43,7 @@ typedef enum cnx_log_level_t
 } cnx_log_level_t;
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once.
+/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
 typedef struct cnx_counters_t {
     /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.

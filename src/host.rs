@@ -2,6 +2,7 @@
 //! the host reads and writes, with the program's clock and within a budget of work for each update.
 
 mod client;
+mod crowding;
 mod ports;
 mod server;
 

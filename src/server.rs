@@ -645,6 +645,11 @@ impl Server {
         self.slots.occupied()
     }
 
+    /// Where clients are.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.clients().filter_map(|index| Some(self.connection(index)?.path().remote))
+    }
+
     /// How many clients there are.
     pub fn connected(&self) -> usize {
         self.slots.connected()

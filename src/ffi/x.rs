@@ -428,7 +428,7 @@ pub unsafe extern "C" fn cnx_server_timeout(server: *mut cn_server_t) -> f64 {
 }
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once.
+/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct cnx_counters_t {

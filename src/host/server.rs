@@ -216,6 +216,7 @@ impl ServerHost {
         let budget = ReadBudget::new(engine.max_clients(), step);
         let backlog = ports.receive(budget, now, step, engine);
         engine.handle_timeout(backlog);
+        ports.prefer(now, || engine.addresses());
         self.transmit();
     }
 
