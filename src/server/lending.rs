@@ -7,7 +7,7 @@ use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::v2::inbox::InboxBudget;
 use crate::v2::send_space::SendCredit;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Memory for what all clients send, unless set.
@@ -24,14 +24,18 @@ pub struct Lending {
     pool: u64,
     /// What each client may send without borrowing.
     allowance: u64,
-    borrowers: Vec<Loan>,
+    /// By slot.
+    borrowers: BTreeMap<u32, Loan>,
+    /// Connection ids, in turn; some may be of clients that are gone.
     waiting: VecDeque<u32>,
 }
+
+/// Entries of clients that are gone are cleared away above this, and twice the number of clients.
+const FEW_WAITING: usize = 64;
 
 /// What a client borrows.
 #[derive(Clone, Copy, Debug)]
 struct Loan {
-    index: u32,
     since: Instant,
     /// When all of it must have been used.
     due: Instant,
@@ -57,8 +61,7 @@ impl Lending {
 
     /// Forgets a client that is gone.
     pub fn on_disconnected(&mut self, index: u32) {
-        self.borrowers.retain(|loan| loan.index != index);
-        self.waiting.retain(|&waiting| waiting != index);
+        self.borrowers.remove(&index);
     }
 }
 
@@ -68,28 +71,44 @@ impl Server {
         let Some(client) = self.slots.get_mut(index) else { return };
         if !client.waits_for_loan && client.connection.wanted_loan().is_some() {
             client.waits_for_loan = true;
-            self.lending.waiting.push_back(index);
+            let id = client.id;
+            let Server { slots, lending, .. } = self;
+            if lending.waiting.len() > FEW_WAITING + 2 * slots.connected() {
+                lending.waiting.retain(|&id| slots.find(id).is_some());
+            }
+            lending.waiting.push_back(id);
         }
     }
 
     /// Lends to those who wait, in turn.
     pub(super) fn grant_loans(&mut self) {
-        while let Some(&index) = self.lending.waiting.front() {
-            let client = self.slots.get_mut(index);
-            let wanted = client.and_then(|client| client.connection.wanted_loan());
-            if wanted.is_some_and(|wanted| self.lent() + wanted > self.lending.pool) {
+        if self.lending.waiting.is_empty() {
+            return;
+        }
+        // Counted once: however many wait, an update costs no more than a look at each.
+        let mut lent = self.lent();
+        let Lending { pool, allowance, .. } = self.lending;
+        while let Some(&id) = self.lending.waiting.front() {
+            let index = self.slots.find(id);
+            let client = index.and_then(|index| self.slots.get_mut(index));
+            let Some((index, client)) = index.zip(client) else {
+                self.lending.waiting.pop_front();
+                continue;
+            };
+            let wanted = client.connection.wanted_loan();
+            if wanted.is_some_and(|wanted| lent + wanted > pool) {
                 self.end_overdue_loans();
                 return;
             }
             self.lending.waiting.pop_front();
-            let Some(client) = self.slots.get_mut(index) else { continue };
             client.waits_for_loan = false;
             let Some(wanted) = wanted else { continue };
+            let before = client.connection.borrowed(allowance);
             client.connection.lend();
-            self.lending.borrowers.retain(|loan| loan.index != index);
+            lent += client.connection.borrowed(allowance).saturating_sub(before);
             let since = self.context.tick.now;
             let due = since + PATIENCE + Duration::from_secs(wanted / SLOWEST);
-            self.lending.borrowers.push(Loan { index, since, due });
+            self.lending.borrowers.insert(index, Loan { since, due });
             self.activate(index);
         }
     }
@@ -99,8 +118,8 @@ impl Server {
         let Server { slots, lending, .. } = self;
         let allowance = lending.allowance;
         let mut lent = 0;
-        lending.borrowers.retain(|loan| {
-            let client = slots.get_mut(loan.index);
+        lending.borrowers.retain(|&index, _| {
+            let client = slots.get_mut(index);
             let borrowed = client.map_or(0, |client| client.connection.borrowed(allowance));
             lent += borrowed;
             borrowed > 0
@@ -112,7 +131,7 @@ impl Server {
     /// for the program is not the client's fault.
     fn end_overdue_loans(&mut self) {
         let now = self.context.tick.now;
-        for Loan { index, since, due } in self.lending.borrowers.clone() {
+        for (index, Loan { since, due }) in self.lending.borrowers.clone() {
             let Some(client) = self.slots.get_mut(index) else { continue };
             let idle = client.connection.progress_at().max(since) + PATIENCE <= now;
             if client.connection.owes() && (idle || due <= now) {
