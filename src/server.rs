@@ -13,7 +13,7 @@ mod lending;
 mod slots;
 
 pub use events::Event;
-pub use lending::DEFAULT_MEMORY;
+pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
 pub use slots::MAX_CLIENTS;
 
 use crate::connection::{Arrival, Connection, Context, End, Needed, Scope, Setup, Transmit};

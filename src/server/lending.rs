@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Memory for what all clients send, unless set.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
+/// The least of it that a program can set: one message of the largest size fits, and there is something for others.
+pub const LEAST_MEMORY: u64 = 32 << 20;
 /// A client that borrows and sends nothing new for this long is sent away if another waits;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// so is one that takes longer, for all it borrowed, than this many bytes a second.
@@ -20,7 +22,7 @@ const SLOWEST: u64 = 64 << 10;
 /// Who borrows and who waits.
 #[derive(Debug, Default)]
 pub struct Lending {
-    /// A quarter of the memory.
+    /// What there is to lend.
     pool: u64,
     /// What each client may send without borrowing.
     allowance: u64,
@@ -42,21 +44,29 @@ struct Loan {
 }
 
 impl Lending {
-    /// Divides `memory` bytes for `max_clients`: three eighths for allowances, a quarter for unreliable
-    /// messages, a quarter to lend; an eighth is for what [clients leave behind](Lending::left_behind).
+    /// Divides `memory` bytes for `max_clients`: a quarter to lend, but enough for a message of the largest size; half of
+    /// the rest for allowances, a third for unreliable messages, a sixth for what
+    /// [clients leave behind](Lending::left_behind).
     pub fn new(memory: u64, max_clients: usize) -> (Lending, InboxBudget) {
         let clients = max_clients.max(1) as u64;
         let most = InboxBudget::DEFAULT;
-        let reliable = (memory * 3 / 8 / clients).clamp(SendCredit::INITIAL, most.reliable);
-        let unreliable = (memory / 4 / clients).clamp(SendCredit::INITIAL, most.unreliable as u64);
-        let pool = (memory / 4).max(most.reliable);
+        let pool = Lending::pool(memory);
+        let rest = memory.saturating_sub(pool);
+        let reliable = (rest / 2 / clients).clamp(SendCredit::INITIAL, most.reliable);
+        let unreliable = (rest / 3 / clients).clamp(SendCredit::INITIAL, most.unreliable as u64);
         let lending = Lending { pool, allowance: reliable, ..Lending::default() };
         (lending, InboxBudget { reliable, unreliable: unreliable as usize })
     }
 
+    /// Bytes of `memory` to lend.
+    fn pool(memory: u64) -> u64 {
+        (memory / 4).max(InboxBudget::DEFAULT.reliable)
+    }
+
     /// Bytes of `memory` for what clients that are gone had sent.
     pub fn left_behind(memory: u64) -> usize {
-        usize::try_from(memory / 8).unwrap_or(usize::MAX)
+        let rest = memory.saturating_sub(Lending::pool(memory));
+        usize::try_from(rest / 6).unwrap_or(usize::MAX)
     }
 
     /// Forgets a client that is gone.
