@@ -229,6 +229,25 @@ fn d25_message_numbers_wrap_while_messages_change_places() {
 }
 
 #[test]
+fn d25_packet_numbers_end_with_64_bits_and_begin_nowhere_again() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.forge.sequence = u64::MAX - 2;
+    for _ in 0..2 {
+        let keepalive = puppet.forge.packet(PacketType::Keepalive, b"");
+        assert_eq!(puppet.hands(&mut world, keepalive), Ok(()));
+    }
+    for sequence in [0, 1, 255, 256, 1 << 32, 1 << 63, u64::MAX - 100_000] {
+        puppet.forge.sequence = sequence;
+        let old = puppet.forge.packet(PacketType::Keepalive, b"");
+        assert_eq!(puppet.hands(&mut world, old), Err(DropReason::Replayed), "{sequence}");
+    }
+    world.run(ms(200));
+    assert!(world.servers[0].server.is_connected(puppet.index));
+    honest_client_is_well(&mut world);
+}
+
+#[test]
 fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them() {
     let mut world = world_with_honest_client(1);
     let mut puppet = Puppet::connect(&mut world, 9);
