@@ -148,11 +148,15 @@ pub fn without_cf(target: &Path) -> PathBuf {
 
 /// Runs a compiled program; under valgrind if `CUTE_NET_VALGRIND` is set.
 pub fn command(program: &Path) -> Command {
+    let mut command;
     if std::env::var_os("CUTE_NET_VALGRIND").is_none() {
-        return Command::new(program);
+        command = Command::new(program);
+    } else {
+        command = Command::new("valgrind");
+        command.args(["-q", "--leak-check=full", "--errors-for-leak-kinds=definite"]);
+        command.arg("--error-exitcode=9").arg(program);
     }
-    let mut command = Command::new("valgrind");
-    command.args(["-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--error-exitcode=9"]);
-    command.arg(program);
+    // A library with debug assertions then watches that no nonce is used twice.
+    command.env("CUTE_NET_NONCE_LEDGER", "1");
     command
 }

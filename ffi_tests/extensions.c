@@ -26,8 +26,12 @@ static void capacity(void)
     CHECK_FAILS(cnx_server_set_max_clients(session.server, 0), "A server has room for 1 to 65535 clients, not 0.");
     CHECK_FAILS(cnx_server_set_max_clients(session.server, 65536), "A server has room for 1 to 65535 clients");
     CHECK_OK(cnx_server_set_max_clients(session.server, 2));
+    CHECK_FAILS(cnx_server_set_memory(NULL, 1 << 30), "`server` is NULL.");
+    CHECK_FAILS(cnx_server_set_memory(session.server, 1000), "A server needs 33554432 bytes for what clients send");
+    CHECK_OK(cnx_server_set_memory(session.server, 128 << 20));
     session_start_at(&session, session.server, "127.0.0.1:0");
     CHECK_FAILS(cnx_server_set_max_clients(session.server, 3), "The server runs");
+    CHECK_FAILS(cnx_server_set_memory(session.server, 1 << 30), "The server runs");
     CHECK(cnx_server_max_clients(session.server) == 2);
     for (i = 0; i < 3; ++i) clients[i] = cn_client_create(0, APPLICATION_ID, false, NULL);
     session_connect(&session, clients[0], 1);

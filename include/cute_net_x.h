@@ -69,7 +69,7 @@ typedef enum cnx_log_level_t
 } cnx_log_level_t;
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once.
+/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
 typedef struct cnx_counters_t {
     /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.
@@ -256,6 +256,14 @@ const char *cnx_version(void);
 ///
 /// Fails if `max_clients` is out of range, or if the server runs.
 cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
+
+/// Sets how many bytes a server keeps at most, from its next start on, of what its clients sent and the program has not
+/// taken: 256 MiB unless set. Clients share it, but each may send 64 KiB of reliable and 64 KiB of unreliable messages
+/// in any case. A message of the largest size fits, after others if it must.
+///
+/// Fails if it is less than 32 MiB, which that takes, or if the server runs.
+cn_result_t cnx_server_set_memory(cn_server_t *server,
+                                  uint64_t bytes);
 
 /// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);
@@ -590,6 +598,9 @@ void cnx_server_send_p(cn_server_t *server,
 
 /// `cnx_server_set_max_clients`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_set_max_clients_p(cn_server_t *server, int max_clients, cn_result_t *out);
+
+/// `cnx_server_set_memory`, whose result is written to `out`. Does nothing if `out` is NULL.
+void cnx_server_set_memory_p(cn_server_t *server, uint64_t bytes, cn_result_t *out);
 
 /// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
 void cnx_server_client_user_data_p(cn_server_t *server, int client_index, uint8_t *user_data_out, cn_result_t *out);

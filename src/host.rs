@@ -57,6 +57,7 @@
 //! ```
 
 mod client;
+mod crowding;
 mod ports;
 mod server;
 

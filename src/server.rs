@@ -13,7 +13,7 @@ mod lending;
 mod slots;
 
 pub use events::Event;
-pub use lending::DEFAULT_MEMORY;
+pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
 pub use slots::MAX_CLIENTS;
 
 use crate::connection::{Arrival, Connection, Context, End, Needed, Scope, Setup, Transmit};
@@ -643,6 +643,11 @@ impl Server {
     /// The slots of all clients.
     pub fn clients(&self) -> impl Iterator<Item = u32> + '_ {
         self.slots.occupied()
+    }
+
+    /// Where clients are.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.clients().filter_map(|index| Some(self.connection(index)?.path().remote))
     }
 
     /// How many clients there are.

@@ -33,6 +33,7 @@ fn run_as(languages: &[Language], libraries: &[&str], name: &str, defines: &[&st
             library::compile(&source, language, linkage, defines, &out);
             let result = library::command(&out).output().unwrap();
             let errors = String::from_utf8_lossy(&result.stderr);
+            assert!(!errors.contains("two different messages"), "{name} {defines:?}: {errors}");
             assert!(
                 result.status.success(),
                 "{name} {defines:?}, {language:?}, {linkage:?}: {}\n{errors}",

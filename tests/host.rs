@@ -143,6 +143,57 @@ fn a_thread_sends_everything_in_order_and_ends_with_the_server() {
     assert_eq!(client.state(), ClientState::Connected);
 }
 
+/// Where the system can: a flood is thinned before the socket, and nothing is once it is over.
+#[cfg(target_os = "linux")]
+#[test]
+fn d18_players_do_not_wait_behind_a_flood_and_strangers_only_for_as_long_as_it_lasts() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let mut client = pair.client(1);
+    let to = pair.server.bound_addresses().next().unwrap();
+    let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let noise = |pair: &mut Pair, count: usize| {
+        let before = pair.server.counters().unwrap().received();
+        for _ in 0..count {
+            attacker.send_to(&[0x80; 60], to).unwrap();
+        }
+        pair.server.update(DT, UNIX);
+        pair.server.counters().unwrap().received() - before
+    };
+    assert_eq!(noise(&mut pair, 400), 400, "no more than an update reads is no flood");
+    noise(&mut pair, 6000);
+    // What waited before is read first.
+    while noise(&mut pair, 0) > 0 {}
+    let share = noise(&mut pair, 2000);
+    // One in four, or in eight where the machine was slow to read what waited.
+    assert!((150..700).contains(&share), "{share}");
+    // A player's come all, and one that comes now gets in.
+    for number in 0..200u8 {
+        client.send(0, Delivery::Unreliable, 0, &[number]).unwrap();
+        noise(&mut pair, 50);
+    }
+    assert_eq!(pair.messages().len(), 200);
+    let token = pair.token(2, &[to]);
+    let mut late = ClientHost::new(0, APPLICATION);
+    late.connect(&token).unwrap();
+    let mut updates = 0;
+    while late.state() != ClientState::Connected {
+        late.update(DT, UNIX);
+        noise(&mut pair, 50);
+        updates += 1;
+        assert!(updates < 60 * 20, "{:?}", late.state());
+    }
+    // Of its own packets none is held for a stranger's.
+    for number in 0..200u8 {
+        late.send(0, Delivery::Unreliable, 0, &[number]).unwrap();
+        noise(&mut pair, 50);
+    }
+    assert_eq!(pair.messages().len(), 200);
+    for _ in 0..150 {
+        noise(&mut pair, 0);
+    }
+    assert_eq!(noise(&mut pair, 400), 400, "the flood is over");
+}
+
 #[test]
 fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
     let mut pair = Pair::at("127.0.0.1:0");

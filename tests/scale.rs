@@ -49,6 +49,8 @@ fn address(client: usize) -> SocketAddr {
 
 impl Crowd {
     fn connected(clients: usize, tick: Duration) -> Crowd {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let (_, secret) = key_pair::generate().unwrap();
         let config = ServerConfig {
             application_id: 7,

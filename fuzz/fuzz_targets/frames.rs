@@ -7,6 +7,7 @@ use arbitrary::Arbitrary;
 use cute_net::bytes::VARINT_MAX;
 use cute_net::client::{Client, ClientState};
 use cute_net::message::Delivery;
+use cute_net::token::Version;
 use cute_net::v2::frame::{Accept, Fragment, Frame, Frames, MAX_ACK_RANGES};
 use cute_net::v2::frame_writer::{FrameWriter, MessageHead};
 use cute_net_fuzz::damage::{Edit, damage};
@@ -230,7 +231,7 @@ fuzz_target!(|input: Input| {
         let (hostile, client) = Hostile::server();
         (hostile, Victim::Client(Box::new(client)))
     } else {
-        let mut world = World::new(&[2]);
+        let mut world = World::new(Version::V2, &[2]);
         world.run_until("connected", |world| world.is_connected(0));
         world.allowance[usize::from(HOST)] = u64::MAX;
         let hostile = Hostile::client(&mut world);

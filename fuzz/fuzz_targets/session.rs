@@ -1,21 +1,45 @@
-//! A client and a server whose programs do anything, on a network that does anything, against a model of
-//! what must be delivered: reliable messages once and whole, in order where ordered; unreliable ones at most
-//! once and whole. When the network is good again, everything reliable arrives or both ends know the end.
+//! A client and a server whose programs do anything, over both protocols and with or without caps on the rates, on
+//! a network that does anything, against a model of what must be delivered: reliable messages once and whole, in
+//! order where ordered; unreliable ones at most once and whole. When the network is good again, everything reliable
+//! arrives or both ends know the end.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use cute_net::client::{Client, ClientState};
+use cute_net::connection::Transmit;
 use cute_net::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use cute_net::message::Message;
 use cute_net::reason::DisconnectReason;
 use cute_net::server::{Event, Server};
 use cute_net::time::{Clock, Instant};
+use cute_net::token::Version;
 use cute_net::v2::packet::PacketType;
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::{APPLICATION, DELIVERIES, Datagram, SERVER, UNIX};
-use cute_net_fuzz::{arrival, sent_by_client, sent_by_server, server, token};
+use cute_net_fuzz::{arrival, sent_by_client, sent_by_server, server_with_rates, token};
 use libfuzzer_sys::fuzz_target;
 use std::collections::{HashMap, VecDeque};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    setup: Setup,
+    acts: Vec<Act>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Setup {
+    /// The first connection is of CUTE 1.00.
+    old: bool,
+    /// Unreliable messages leave inside the call.
+    immediate: bool,
+    incoming: u8,
+    outgoing: u8,
+}
+
+/// A cap in bytes a second. The least lets all that a connection may carry through before a session must be settled.
+fn rate(choice: u8) -> Option<u32> {
+    [None, Some(20_000), Some(50_000), Some(200_000)][usize::from(choice % 4)]
+}
 
 #[derive(Arbitrary, Debug)]
 enum Act {
@@ -25,6 +49,16 @@ enum Act {
         delivery: u8,
         size: u16,
         count: u8,
+    },
+    /// What is queued leaves now: all of it, or the unreliable messages.
+    Flush {
+        server: bool,
+        everything: bool,
+    },
+    /// Caps the messages that may begin on channels.
+    Rate {
+        server: bool,
+        choice: u8,
     },
     /// An end updates: it takes in the first of what is under way, and sends.
     Update {
@@ -66,7 +100,15 @@ enum Act {
     Move {
         host: u8,
     },
-    Connect,
+    Connect {
+        old: bool,
+    },
+    /// The player comes from another device, with a newer token; the old one says nothing.
+    TakeOver {
+        old: bool,
+    },
+    /// It tries once more with its token.
+    Again,
     Leave,
     Crash,
     Kick {
@@ -148,6 +190,18 @@ impl Flow {
     }
 }
 
+/// Every datagram that `poll` writes.
+fn all_of(mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) -> Vec<(Transmit, Vec<u8>)> {
+    let mut buffer = [0; LARGEST_DATAGRAM];
+    let mut all = Vec::new();
+    while let Some(transmit) = poll(&mut buffer) {
+        let bytes = buffer[..transmit.size].to_vec();
+        all.push((transmit, bytes));
+        assert!(all.len() < 10_000, "unreliable messages leave without end");
+    }
+    all
+}
+
 const UP: usize = 0;
 const DOWN: usize = 1;
 
@@ -160,37 +214,81 @@ struct Session {
     largest: usize,
     /// What is under way, each way.
     wires: [VecDeque<Datagram>; 2],
-    /// The flows of each connection, by client id; the client has the last.
+    /// The flows of each connection; the client has the last.
     connections: Vec<[Flow; 2]>,
-    /// The connection in each slot, as events told.
+    /// The token of each.
+    tokens: Vec<(Version, u8, u8)>,
+    /// The connection in each slot, as events told, and as the server has it.
     slots: HashMap<u32, usize>,
+    occupants: HashMap<u32, usize>,
+    setup: Setup,
+    seed: u8,
 }
 
 impl Session {
-    fn new() -> Session {
+    fn new(setup: Setup) -> Session {
         let mut client = Client::new(APPLICATION);
         client.set_largest_datagram(LARGEST_DATAGRAM);
         Session {
-            server: server(7),
+            server: server_with_rates(7, rate(setup.incoming), rate(setup.outgoing)),
             client,
             clocks: Default::default(),
             host: 2,
             largest: LARGEST_DATAGRAM,
             wires: Default::default(),
             connections: Vec::new(),
+            tokens: Vec::new(),
             slots: HashMap::new(),
+            occupants: HashMap::new(),
+            setup,
+            seed: 0,
         }
     }
 
-    fn connect(&mut self) {
-        if self.connections.len() >= 100 {
+    /// Another player, or the same by a newer token, begins to connect.
+    fn connect(&mut self, old: bool, same: bool) {
+        let serial = self.connections.len();
+        if serial >= 100 {
             return;
         }
-        self.client.disconnect();
-        self.flush_client();
-        let id = self.connections.len() as u8;
+        if same {
+            self.client.abandon();
+        } else {
+            self.client.disconnect();
+            self.flush_client();
+        }
+        let version = if old { Version::V1 } else { Version::V2 };
+        let last = self.tokens.last().filter(|_| same);
+        // A connection is known by the serial number that its token carries.
+        let token = (version, last.map_or(serial as u8, |last| last.1), serial as u8);
         self.connections.push(Default::default());
-        self.client.connect(&token(id, 0), [id; 32]).unwrap();
+        self.tokens.push(token);
+        self.show(token);
+    }
+
+    fn show(&mut self, (version, id, serial): (Version, u8, u8)) {
+        self.seed = self.seed.wrapping_add(1);
+        let mut seed = [id; 32];
+        seed[0] = self.seed;
+        self.client.connect(&token(version, id, serial), seed).unwrap();
+    }
+
+    /// Shows the last token again, with which no message has travelled.
+    fn again(&mut self) {
+        let Some(token) = self.tokens.last().copied() else { return };
+        if self.connections.last().is_some_and(|flows| flows.iter().all(|flow| flow.0.is_empty())) {
+            self.client.abandon();
+            self.show(token);
+        }
+    }
+
+    /// Notes who is in the server's slots. A slot has another client only after the program has heard that the last
+    /// is gone.
+    fn note_occupants(&mut self) {
+        for slot in self.server.clients() {
+            let connection = self.server.user_data(slot).map(|data| usize::from(data[1]));
+            self.occupants.insert(slot, connection.expect("a client's user data"));
+        }
     }
 
     /// The slot that the client's connection has on the server.
@@ -203,10 +301,13 @@ impl Session {
     fn send(&mut self, down: bool, channel: u8, delivery: u8, size: usize) {
         let Some(salt) = self.connections.len().checked_sub(1) else { return };
         let flow = &self.connections[salt][usize::from(down)];
-        let size = if channel == 0 { size.max(2) } else { size };
-        if !flow.has_room(size) {
+        if !flow.has_room(size.max(2)) {
             return;
         }
+        // CUTE 1.00 has one channel, and reliable messages in order and unreliable ones.
+        let is_old = self.tokens[salt].0 == Version::V1;
+        let (channel, delivery) = if is_old { (0, delivery / 2 * 2) } else { (channel, delivery) };
+        let size = if channel == 0 { size.max(2) } else { size };
         let (id, bytes) = flow.next(channel, size, salt * 2 + usize::from(down));
         let kind = DELIVERIES[usize::from(delivery)];
         let result = if down {
@@ -220,6 +321,38 @@ impl Session {
         result.expect("there is room");
         let sent = Sent { channel, delivery, bytes, delivered: false };
         self.connections[salt][usize::from(down)].0.push(sent);
+        if self.setup.immediate && delivery >= 2 {
+            self.flush(down, false);
+        }
+    }
+
+    /// What is queued leaves between updates.
+    fn flush(&mut self, server: bool, everything: bool) {
+        let Session { server: engine, client, wires, host, largest, .. } = self;
+        match (server, everything) {
+            (true, true) => {
+                let sent = sent_by_server(engine).into_iter();
+                wires[DOWN].extend(sent.filter(|datagram| datagram.bytes.len() <= *largest));
+            }
+            (false, true) => self.flush_client(),
+            (true, false) => {
+                let Some(slot) = self.slot() else { return };
+                let poll = |room: &mut [u8]| self.server.poll_transmit_unreliable(slot, room);
+                for (transmit, bytes) in all_of(poll) {
+                    let std::net::SocketAddr::V4(to) = transmit.path.remote else { continue };
+                    if bytes.len() <= self.largest {
+                        self.wires[DOWN].push_back(Datagram { host: to.ip().octets()[3], bytes });
+                    }
+                }
+            }
+            (false, false) => {
+                for (_, bytes) in all_of(|room| client.poll_transmit_unreliable(room)) {
+                    if bytes.len() <= *largest {
+                        wires[UP].push_back(Datagram { host: *host, bytes });
+                    }
+                }
+            }
+        }
     }
 
     fn flush_client(&mut self) {
@@ -247,9 +380,10 @@ impl Session {
         self.clocks[DOWN].advance(step);
         self.server.advance(self.clocks[DOWN].now(), UNIX);
         let arriving = arrive.min(self.wires[UP].len());
-        for mut datagram in self.wires[UP].drain(..arriving) {
+        for mut datagram in self.wires[UP].drain(..arriving).collect::<Vec<_>>() {
             let arrival = arrival(datagram.host, self.clocks[DOWN].now());
             let _ = self.server.handle_datagram(&arrival, &mut datagram.bytes);
+            self.note_occupants();
         }
         self.server.handle_timeout(false);
         let sent = sent_by_server(&mut self.server).into_iter();
@@ -275,7 +409,9 @@ impl Session {
         while let Some(event) = self.server.poll_event() {
             match event {
                 Event::Connected { index, client_id, .. } => {
-                    let before = self.slots.insert(index, client_id as usize);
+                    let connection = self.occupants[&index];
+                    assert_eq!(u64::from(self.tokens[connection].1), client_id);
+                    let before = self.slots.insert(index, connection);
                     assert_eq!(before, None, "slot {index} is not free");
                 }
                 Event::Disconnected { index, .. } => {
@@ -305,7 +441,9 @@ impl Session {
             self.client.handle_datagram(&arrival, &mut datagram.bytes)
         } else {
             let arrival = arrival(datagram.host, self.clocks[DOWN].now());
-            self.server.handle_datagram(&arrival, &mut datagram.bytes)
+            let result = self.server.handle_datagram(&arrival, &mut datagram.bytes);
+            self.note_occupants();
+            result
         };
         assert!(!(is_data && altered && result.is_ok()), "an altered packet opened");
     }
@@ -346,7 +484,12 @@ impl Session {
             Act::Take { server: false } => self.take_client_messages(),
             Act::Narrow { more } => self.largest = BASE_DATAGRAM + usize::from(*more),
             Act::Move { host } => self.host = 2 + host % 4,
-            Act::Connect => self.connect(),
+            Act::Flush { server, everything } => self.flush(*server, *everything),
+            Act::Rate { server: true, choice } => self.server.set_message_rate(rate(*choice)),
+            Act::Rate { server: false, choice } => self.client.set_message_rate(rate(*choice)),
+            Act::Connect { old } => self.connect(*old, false),
+            Act::TakeOver { old } => self.connect(*old, true),
+            Act::Again => self.again(),
             Act::Leave => {
                 self.client.disconnect();
                 self.flush_client();
@@ -358,9 +501,11 @@ impl Session {
                 }
             }
             Act::RestartServer { seed } => {
-                self.server = server(*seed);
+                let Setup { incoming, outgoing, .. } = self.setup;
+                self.server = server_with_rates(*seed, rate(incoming), rate(outgoing));
                 self.server.advance(self.clocks[DOWN].now(), UNIX);
                 self.slots.clear();
+                self.occupants.clear();
             }
         }
     }
@@ -389,11 +534,12 @@ impl Session {
 /// The clock ends; what lies before is more than centuries.
 const LATE: Instant = Instant::from_nanos(u64::MAX / 2);
 
-fuzz_target!(|acts: Vec<Act>| {
-    let mut session = Session::new();
-    session.connect();
+fuzz_target!(|input: Input| {
+    let old = input.setup.old;
+    let mut session = Session::new(input.setup);
+    session.connect(old, false);
     session.play(0.0);
-    for act in acts.iter().take(200) {
+    for act in input.acts.iter().take(200) {
         session.act(act);
         if session.clocks.iter().any(|clock| clock.now() > LATE) {
             return;

@@ -4,7 +4,7 @@ use crate::{APPLICATION, SERVER, World, client, sent_by_client, sent_by_server, 
 use cute_net::bytes::Writer;
 use cute_net::client::{Client, ClientState};
 use cute_net::time::Instant;
-use cute_net::token::{ConnectToken, PACKET_SIZE};
+use cute_net::token::{ConnectToken, PACKET_SIZE, Version};
 use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
 use cute_net::v2::frame::{Accept, Frame, Frames};
 use cute_net::v2::frame_writer::FrameWriter;
@@ -24,7 +24,7 @@ pub struct Hostile {
 
 impl Hostile {
     fn token() -> ConnectToken {
-        ConnectToken::read(&token(HOST, 0), APPLICATION, 0).unwrap()
+        ConnectToken::read(&token(Version::V2, HOST, 0), APPLICATION, 0).unwrap()
     }
 
     /// Connects as a client to the server of `world`.
@@ -56,7 +56,7 @@ impl Hostile {
 
     /// Lets a client in as its server would.
     pub fn server() -> (Hostile, Client) {
-        let mut client = client(HOST);
+        let mut client = client(Version::V2, HOST);
         client.advance(Instant::ZERO, crate::UNIX);
         client.handle_timeout(false);
         let request = sent_by_client(&mut client).remove(0);

@@ -3,6 +3,7 @@
 
 pub mod damage;
 pub mod hostile;
+pub mod hostile_1_00;
 pub mod memory;
 
 use cute_net::client::{Client, ClientState};
@@ -15,9 +16,11 @@ use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
 use cute_net::time::Instant;
-use cute_net::token::{self, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
+use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE, Version};
+use cute_net::v1;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub const APPLICATION: u64 = 77;
@@ -47,48 +50,88 @@ pub fn token_key() -> &'static TokenKey {
     KEY.get_or_init(|| TokenKey::new(&secret()).unwrap())
 }
 
-/// A token for the server, the `serial`-th of this player.
-pub fn token(client_id: u8, serial: u8) -> [u8; TOKEN_SIZE] {
-    let keys = TokenKeys {
-        client_to_server: Key::new([client_id; 32]),
-        server_to_client: Key::new([!client_id; 32]),
+/// The key that signs and seals tokens of CUTE 1.00.
+pub fn token_key_1_00() -> &'static v1::token::TokenKey {
+    static KEY: OnceLock<v1::token::TokenKey> = OnceLock::new();
+    KEY.get_or_init(|| v1::token::TokenKey::new(&v1::signature::from_seed(&[1; 32]).1).unwrap())
+}
+
+/// The keys of the `serial`-th token of a player: what a client sends, and what a server does.
+pub fn token_keys(client_id: u8, serial: u8) -> TokenKeys {
+    let key = |fill: u8| {
+        let mut key = [fill; 32];
+        key[0] = serial;
+        Key::new(key)
     };
+    TokenKeys { client_to_server: key(client_id), server_to_client: key(!client_id) }
+}
+
+/// A token for the server, the `serial`-th of this player, and the newer the higher that is. The first of its user
+/// data are the client id and the serial number.
+pub fn token(version: Version, client_id: u8, serial: u8) -> [u8; TOKEN_SIZE] {
+    // Signing one of CUTE 1.00 costs more than most of what is done with it.
+    static MADE: Mutex<BTreeMap<(bool, u8, u8), [u8; TOKEN_SIZE]>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    *made
+        .entry((version == Version::V1, client_id, serial))
+        .or_insert_with(|| make_token(version, client_id, serial))
+}
+
+fn make_token(version: Version, client_id: u8, serial: u8) -> [u8; TOKEN_SIZE] {
+    let keys = token_keys(client_id, serial);
+    let mut user_data = [client_id; USER_DATA_SIZE];
+    user_data[1] = serial;
     let request = TokenRequest {
         application_id: APPLICATION,
-        creation: UNIX,
-        expiration: u64::MAX,
+        creation: UNIX + u64::from(serial),
+        // Of CUTE 1.00 this says which is newer.
+        expiration: u64::MAX - 1000 + u64::from(serial),
         handshake_timeout: 5,
         keys: &keys,
         servers: &[address(SERVER)],
         client_id: u64::from(client_id),
-        user_data: &[client_id; USER_DATA_SIZE],
+        user_data: &user_data,
     };
-    let mut nonce = [client_id; 24];
-    nonce[0] = serial;
-    token::generate_with(&request, token_key(), nonce)
+    match version {
+        Version::V1 => {
+            let mut random = [client_id; 32];
+            random[0] = serial;
+            v1::token::generate_with(&request, token_key_1_00(), [serial; 20], random)
+        }
+        Version::V2 => {
+            let mut nonce = [client_id; 24];
+            nonce[0] = serial;
+            token::generate_with(&request, token_key(), nonce)
+        }
+    }
 }
 
-/// A server for a few clients, with the least memory.
+/// A server of both protocols for a few clients, with the least memory.
 pub fn server(seed: u8) -> Server {
+    server_with_rates(seed, None, None)
+}
+
+/// A server that takes `incoming` bytes a second from each client, and sends it `outgoing`.
+pub fn server_with_rates(seed: u8, incoming: Option<u32>, outgoing: Option<u32>) -> Server {
     let config = ServerConfig {
         application_id: APPLICATION,
-        keys: vec![token_key().clone().into()],
+        keys: vec![token_key().clone().into(), PairKey::V1(Box::new(token_key_1_00().clone()))],
         max_clients: 4,
         connection_timeout: Some(Duration::from_secs(10)),
         resend_ceiling: Duration::from_millis(100),
         memory: DEFAULT_MEMORY / 64,
-        max_outgoing_rate: None,
-        max_incoming_rate: None,
+        max_outgoing_rate: outgoing,
+        max_incoming_rate: incoming,
         largest_datagram: LARGEST_DATAGRAM,
     };
     Server::new(config, &[address(SERVER)], &[], [seed; 32])
 }
 
 /// A client that begins to connect.
-pub fn client(client_id: u8) -> Client {
+pub fn client(version: Version, client_id: u8) -> Client {
     let mut client = Client::new(APPLICATION);
     client.set_largest_datagram(LARGEST_DATAGRAM);
-    client.connect(&token(client_id, 0), [client_id; 32]).unwrap();
+    client.connect(&token(version, client_id, 0), [client_id; 32]).unwrap();
     client
 }
 
@@ -151,8 +194,8 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(players: &[u8]) -> World {
-        let player = |&host: &u8| Player { host, client: client(host), received: Vec::new() };
+    pub fn new(version: Version, players: &[u8]) -> World {
+        let player = |&host: &u8| Player { host, client: client(version, host), received: Vec::new() };
         World {
             now: Instant::ZERO,
             server: server(7),
@@ -263,9 +306,11 @@ impl World {
     pub fn check_player(&mut self, player: usize) {
         self.run_until("connected", |world| world.is_connected(player));
         let client = &mut self.players[player].client;
-        let accept = *client.connection().and_then(|connection| connection.as_v2()?.accept()).unwrap();
         client.send(0, Delivery::ReliableOrdered, 0, b"am I well?").unwrap();
-        let sent = self.server.send(accept.client_index, 0, Delivery::ReliableOrdered, 0, b"you are");
+        let host = self.players[player].host;
+        let is_it = |&slot: &u32| self.server.user_data(slot).is_some_and(|data| data[0] == host);
+        let slot = self.server.clients().find(is_it).expect("the server has the client");
+        let sent = self.server.send(slot, 0, Delivery::ReliableOrdered, 0, b"you are");
         sent.expect("the server has the client");
         self.run_until("messages each way", |world| {
             world.received.iter().any(|bytes| bytes == b"am I well?")

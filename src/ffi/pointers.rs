@@ -24,7 +24,7 @@ use super::x::{
     cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_key,
     cnx_server_add_public_address, cnx_server_bound_endpoint, cnx_server_client_user_data,
     cnx_server_counters, cnx_server_remove_key, cnx_server_send_many, cnx_server_set_max_clients,
-    cnx_server_start_dual,
+    cnx_server_set_memory, cnx_server_start_dual,
 };
 use std::ffi::{c_char, c_int, c_void};
 
@@ -252,6 +252,22 @@ pub unsafe extern "C" fn cnx_server_set_max_clients_p(
     // SAFETY: the caller passes what `cnx_server_set_max_clients` takes, and pointers to structs in place of structs.
     unsafe {
         out.write(cnx_server_set_max_clients(server, max_clients));
+    }
+}
+
+/// `cnx_server_set_memory`, whose result is written to `out`. Does nothing if `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_memory_p(
+    server: *mut cn_server_t,
+    bytes: u64,
+    out: *mut cn_result_t,
+) {
+    if out.is_null() {
+        return;
+    }
+    // SAFETY: the caller passes what `cnx_server_set_memory` takes, and pointers to structs in place of structs.
+    unsafe {
+        out.write(cnx_server_set_memory(server, bytes));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::crypto::key_pair::{PublicKey, SecretKey};
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::host::{NotAllSent, SendMode};
 use crate::log::{self, Level};
-use crate::server::MAX_CLIENTS;
+use crate::server::{LEAST_MEMORY, MAX_CLIENTS};
 use crate::token::{USER_DATA_SIZE, Version};
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::sync::Arc;
@@ -49,6 +49,33 @@ pub unsafe extern "C" fn cnx_server_set_max_clients(
                 return failure(c"The server runs: set its number of clients before it starts.");
             }
             server.set_max_clients(count);
+            success()
+        })
+    }
+}
+
+/// Sets how many bytes a server keeps at most, from its next start on, of what its clients sent and the program has not
+/// taken: 256 MiB unless set. Clients share it, but each may send 64 KiB of reliable and 64 KiB of unreliable messages
+/// in any case. A message of the largest size fits, after others if it must.
+///
+/// Fails if it is less than 32 MiB, which that takes, or if the server runs.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cnx_server_set_memory(server: *mut cn_server_t, bytes: u64) -> cn_result_t {
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    if bytes < LEAST_MEMORY {
+        return failure_with(format_args!(
+            "A server needs {LEAST_MEMORY} bytes for what clients send at least, not {bytes}."
+        ));
+    }
+    // SAFETY: the caller passes a server.
+    unsafe {
+        with_server(server, internal_failure(), |server| {
+            if server.is_running() {
+                return failure(c"The server runs: set its memory before it starts.");
+            }
+            server.set_memory(bytes);
             success()
         })
     }
@@ -420,7 +447,7 @@ pub unsafe extern "C" fn cnx_server_timeout(server: *mut cn_server_t) -> f64 {
 }
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once.
+/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct cnx_counters_t {

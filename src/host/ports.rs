@@ -2,6 +2,7 @@
 //! that of its destination's family.
 
 use super::ReadBudget;
+use super::crowding::Crowding;
 use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
 use crate::endpoint::{Path, Printed};
@@ -85,10 +86,26 @@ impl Ports {
         Inbound::lend(|inbound| {
             let mut backlog = false;
             for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-                backlog |= port.receive(inbound, budget, now, step, receiver);
+                port.backlog = port.receive(inbound, budget, now, step, receiver);
+                backlog |= port.backlog;
             }
             backlog
         })
+    }
+
+    /// After reading: where more comes than is read, has the system prefer what comes from `players`.
+    pub(super) fn prefer<P: Iterator<Item = SocketAddr>>(
+        &mut self,
+        now: Instant,
+        players: impl Fn() -> P,
+    ) {
+        for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            if port.crowding.is_concerned(port.backlog) {
+                let ipv4 = port.socket.local_address().is_ipv4();
+                let players = players().filter(|address| address.is_ipv4() == ipv4);
+                port.crowding.act(&port.socket, now, port.backlog, players);
+            }
+        }
     }
 
     /// Writes what `poll` makes until it makes nothing, or the system takes no more.
@@ -134,11 +151,20 @@ struct Port {
     socket: Socket,
     outbound: Option<Box<Outbound>>,
     thread: Option<SendThread>,
+    /// True if the last update left something to be read.
+    backlog: bool,
+    crowding: Crowding,
 }
 
 impl Port {
     fn bind(address: SocketAddr, options: SocketOptions) -> io::Result<Port> {
-        Ok(Port { socket: Socket::bind(address, options)?, outbound: None, thread: None })
+        Ok(Port {
+            socket: Socket::bind(address, options)?,
+            outbound: None,
+            thread: None,
+            backlog: false,
+            crowding: Crowding::default(),
+        })
     }
 
     fn set_threaded(&mut self, threaded: bool) {

@@ -15,7 +15,7 @@ use crate::endpoint::Printed;
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
-use crate::server::{DEFAULT_MEMORY, Event, MAX_CLIENTS, Server, ServerConfig};
+use crate::server::{DEFAULT_MEMORY, Event, LEAST_MEMORY, MAX_CLIENTS, Server, ServerConfig};
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::fork::ForkGuard;
 use crate::socket::{SEND_SIZE, SocketOptions};
@@ -120,6 +120,7 @@ pub struct Departure {
 pub struct ServerHost {
     config: ServerHostConfig,
     max_clients: usize,
+    memory: u64,
     /// Key pairs besides that of `config`, and whether that one counts.
     added_keys: Vec<(PublicKey, PairKey)>,
     own_key_retired: bool,
@@ -146,6 +147,7 @@ impl ServerHost {
         ServerHost {
             config,
             max_clients: max_clients.clamp(1, MAX_CLIENTS),
+            memory: DEFAULT_MEMORY,
             added_keys: Vec::new(),
             own_key_retired: false,
             shaping: Shaping::default(),
@@ -166,6 +168,11 @@ impl ServerHost {
     /// Sets how many clients the server serves from its next start on.
     pub fn set_max_clients(&mut self, max_clients: usize) {
         self.max_clients = max_clients.clamp(1, MAX_CLIENTS);
+    }
+
+    /// Sets how many bytes the server keeps of what clients sent, from its next start on; [`LEAST_MEMORY`] at least.
+    pub fn set_memory(&mut self, bytes: u64) {
+        self.memory = bytes.max(LEAST_MEMORY);
     }
 
     /// How many clients the server serves.
@@ -196,7 +203,7 @@ impl ServerHost {
             max_clients: self.max_clients,
             connection_timeout: self.config.connection_timeout,
             resend_ceiling: self.config.resend_ceiling,
-            memory: DEFAULT_MEMORY,
+            memory: self.memory,
             max_outgoing_rate: self.config.max_outgoing_rate,
             max_incoming_rate: self.config.max_incoming_rate,
             largest_datagram: LARGEST_DATAGRAM,
@@ -264,6 +271,7 @@ impl ServerHost {
             }
         };
         engine.handle_timeout(backlog);
+        ports.prefer(now, || engine.addresses());
         self.transmit();
     }
 

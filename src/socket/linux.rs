@@ -8,6 +8,7 @@ mod name;
 
 use super::{
     BATCH, Inbound, InboundInfo, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE, for_family,
+    stranger_filter,
 };
 use crate::endpoint::{self, Path};
 use name::{NAME_SIZE, Name};
@@ -20,6 +21,8 @@ use std::time::{Duration, SystemTime};
 
 /// Datagrams are marked not to be cut on the way.
 pub(super) const NEVER_CUTS: bool = true;
+
+pub(super) use stranger_filter::MOST_KNOWN;
 
 /// Datagrams that a call has room for at least, however few came lately.
 const LEAST_BATCH: usize = 4;
@@ -138,6 +141,18 @@ impl Socket {
         inbound.count = count as usize;
         self.expected = (2 * inbound.count).max(batch / 2).clamp(LEAST_BATCH, BATCH);
         if count == 0 { Received::Empty } else { Received::Datagrams { drained: inbound.count < batch } }
+    }
+
+    pub(super) fn thin_strangers(&self, known: &[SocketAddr], key: u32, thinning: u32) -> bool {
+        known.len() <= MOST_KNOWN && stranger_filter::attach(&self.raw, known, key, thinning).is_ok()
+    }
+
+    pub(super) fn admit_strangers(&self) {
+        stranger_filter::detach(&self.raw);
+    }
+
+    pub(super) fn lost(&self) -> Option<u32> {
+        stranger_filter::lost(&self.raw)
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {

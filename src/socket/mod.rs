@@ -9,6 +9,8 @@ mod send_thread;
 mod linux;
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod portable;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod stranger_filter;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use linux as imp;
@@ -30,6 +32,8 @@ use std::time::Duration;
 pub const BATCH: usize = 32;
 /// Room for a received datagram: more than any of ours, so that what is longer shows as such.
 pub const RECEIVE_SIZE: usize = 1600;
+/// Addresses that [`Socket::thin_strangers`] can prefer at most; none where the system can't do that.
+pub const MOST_KNOWN: usize = imp::MOST_KNOWN;
 /// Room for a datagram to be sent. Where the system can't be told not to cut datagrams, larger ones would
 /// arrive in pieces, and tell nothing of the path.
 pub const SEND_SIZE: usize = if imp::NEVER_CUTS { LARGEST_DATAGRAM } else { BASE_DATAGRAM };
@@ -87,6 +91,23 @@ impl Socket {
     /// What the system has no room for now stays.
     pub fn send(&mut self, outbound: &mut Outbound) {
         self.imp.send(outbound);
+    }
+
+    /// Has the system drop all but one in 2^`thinning` of what comes from none of `known`, where it can; `key` is
+    /// drawn. False where it can't, or if there are too many.
+    pub fn thin_strangers(&self, known: &[SocketAddr], key: u32, thinning: u32) -> bool {
+        self.imp.thin_strangers(known, key, thinning)
+    }
+
+    /// Takes everything again.
+    pub fn admit_strangers(&self) {
+        self.imp.admit_strangers();
+    }
+
+    /// How many datagrams the system has dropped so far, modulo 2^32, where it says so: for being a stranger's, or
+    /// because the socket was full.
+    pub fn lost(&self) -> Option<u32> {
+        self.imp.lost()
     }
 }
 

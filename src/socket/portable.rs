@@ -5,6 +5,8 @@ use super::{Inbound, InboundInfo, Outbound, RECEIVE_SIZE, Received, for_family};
 use crate::endpoint::{self, Path};
 use socket2::Socket as RawSocket;
 use std::io;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -17,6 +19,9 @@ pub(super) const NEVER_CUTS: bool = false;
 pub(super) fn without_signals<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const MOST_KNOWN: usize = 0;
 
 pub(super) struct Socket {
     socket: UdpSocket,
@@ -61,6 +66,19 @@ impl Socket {
             inbound.count += 1;
         }
         if inbound.count == 0 { Received::Empty } else { Received::Datagrams { drained } }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn thin_strangers(&self, _known: &[SocketAddr], _key: u32, _thinning: u32) -> bool {
+        false
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn admit_strangers(&self) {}
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn lost(&self) -> Option<u32> {
+        None
     }
 
     pub(super) fn send(&mut self, outbound: &mut Outbound) {

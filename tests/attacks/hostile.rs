@@ -368,6 +368,34 @@ fn loans_that_trickle_are_ended_when_another_waits() {
     Victim::check(&mut world);
 }
 
+/// How long the server's timers take once this many clients have said that they wait for a little credit.
+fn time_to_lend_to(clients: u64) -> Duration {
+    let mut world = World::new(1);
+    world.config.max_clients = clients as usize;
+    world.restart_server(0);
+    let mut puppets: Vec<Puppet> = (0..clients).map(|id| Puppet::connect(&mut world, id)).collect();
+    for puppet in &mut puppets {
+        // A little more than each may have without.
+        let allowance = (world.config.memory * 3 / 8 / clients).max(64 << 10);
+        let blocked = frames(|writer| assert!(writer.blocked(allowance + 100)));
+        puppet.hands(&mut world, &blocked).unwrap();
+    }
+    let begun = std::time::Instant::now();
+    world.servers[0].server.handle_timeout(false);
+    begun.elapsed()
+}
+
+#[test]
+fn a_crowd_that_wants_loans_costs_a_look_at_each_and_not_at_each_by_each() {
+    // Eight times as many cost eight times as much; each by each it would be 64 times.
+    let ratio = (0..3).map(|_| {
+        let [few, many] = [250, 2000].map(time_to_lend_to);
+        many.as_secs_f64() / few.as_secs_f64()
+    });
+    let ratio = ratio.fold(f64::INFINITY, f64::min);
+    assert!(ratio < 30.0, "{ratio}");
+}
+
 /// Programs that use no channels never take channel messages; nobody fills the memory with them.
 #[test]
 fn what_gone_clients_left_is_kept_within_a_budget() {

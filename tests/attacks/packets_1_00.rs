@@ -1,15 +1,18 @@
 //! The defects of the original that packets reach, aimed at servers and clients of CUTE 1.00 by peers that hold
 //! keys. Each test carries the id of its defect.
 
+use crate::memory::live;
 use crate::puppet_1_00::{
     Forge, Puppet, client_hears, client_of_hostile_server, fragment, honest_client_is_well, say, sized,
     world_with_honest_client,
 };
-use crate::world::{Datagram, World, pattern};
+use crate::world::{Datagram, World, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
+use cute_net::server::LEAST_MEMORY;
+use cute_net::simulator::SimulatorConfig;
 use cute_net::v1::packet::PacketType;
 
 /// Sends what `attack` makes to a server and to a client. Each drops it as malformed, gives the program nothing
@@ -226,10 +229,29 @@ fn d25_message_numbers_wrap_while_messages_change_places() {
 }
 
 #[test]
+fn d25_packet_numbers_end_with_64_bits_and_begin_nowhere_again() {
+    let mut world = world_with_honest_client(1);
+    let mut puppet = Puppet::connect(&mut world, 9);
+    puppet.forge.sequence = u64::MAX - 2;
+    for _ in 0..2 {
+        let keepalive = puppet.forge.packet(PacketType::Keepalive, b"");
+        assert_eq!(puppet.hands(&mut world, keepalive), Ok(()));
+    }
+    for sequence in [0, 1, 255, 256, 1 << 32, 1 << 63, u64::MAX - 100_000] {
+        puppet.forge.sequence = sequence;
+        let old = puppet.forge.packet(PacketType::Keepalive, b"");
+        assert_eq!(puppet.hands(&mut world, old), Err(DropReason::Replayed), "{sequence}");
+    }
+    world.run(ms(200));
+    assert!(world.servers[0].server.is_connected(puppet.index));
+    honest_client_is_well(&mut world);
+}
+
+#[test]
 fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them() {
     let mut world = world_with_honest_client(1);
     let mut puppet = Puppet::connect(&mut world, 9);
-    let mut refused = 0;
+    let (mut refused, before) = (0, live());
     for message in 1..1024 {
         for (count, index) in [(19_065, 19_064), (19_065, 3), (2, 0)] {
             let bytes = if index == 19_064 { &[1; 1][..] } else { &[1; 1100] };
@@ -238,6 +260,8 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
             let _ = puppet.sends(&mut world, &fragment(false, message, (count, index), bytes));
         }
     }
+    // What they claim is 40 GB.
+    assert!(live() - before < 6 << 20, "{}", live() - before);
     // No more memory is promised for later messages than 4 MiB, the rest of the budget is the next one's.
     assert!(refused > 0);
     assert_eq!(world.dropped(DropReason::Memory), refused);
@@ -245,6 +269,32 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
     // A gap in front of all this can still be closed.
     puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"first")).unwrap();
     assert_eq!(puppet.received(&mut world), [b"first"]);
+    honest_client_is_well(&mut world);
+}
+
+/// A small budget, for packets of this protocol take long to seal: what holds of it holds of a large one.
+#[test]
+fn d29_what_no_program_takes_is_kept_within_the_share_of_whoever_sent_it() {
+    let mut world = world_1_00(1, SimulatorConfig::default());
+    world.config.memory = LEAST_MEMORY;
+    world.restart_server(0);
+    world.connect(1);
+    world.server_expects(1);
+    world.run(ms(200));
+    let mut puppet = Puppet::connect(&mut world, 9);
+    let (mut refused, mut message, before) = (0, 0u16, live());
+    while refused < 200 {
+        for reliable in [true, false] {
+            let body = fragment(reliable, message, (1, 0), &[7; 1100]);
+            let packet = puppet.forge.payload(&body);
+            refused += u32::from(puppet.hands(&mut world, packet) == Err(DropReason::Memory));
+        }
+        message += 1;
+    }
+    // Of 8 MiB that 32 clients share half is for reliable messages and a third for unreliable ones.
+    let share = (8 << 20) / 32 * 5 / 6;
+    let held = live() - before;
+    assert!((share / 2..share + (64 << 10)).contains(&held), "{held} bytes after {message} messages");
     honest_client_is_well(&mut world);
 }
 

@@ -73,6 +73,8 @@ pub struct Pair {
 
 impl Pair {
     pub fn new(config: SimulatorConfig, seed: u64) -> Pair {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let mut contexts = [1, 2].map(|end| Context::new([seed as u8 ^ end; 32]));
         let keys =
             TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };

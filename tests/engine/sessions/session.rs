@@ -91,6 +91,8 @@ pub struct Session {
 
 impl Session {
     pub fn new(seed: u64, tells: bool) -> Session {
+        #[cfg(debug_assertions)]
+        cute_net::crypto::nonce_ledger::open();
         let mut draw = Draw::new(seed);
         let (_, secret) = key_pair::from_seed([1; 32]);
         let timeout = secs(draw.pick([5, 10, 15]));
