@@ -307,7 +307,7 @@ static void server_acts(unsigned server)
         if (!cn_is_error(cn_server_send(it, bytes, size, index, reliable)) && reliable) ++slot->sender.reliable;
         break;
     case 7: case 8: case 9: case 10: pops_events(server, 1 + chance(40)); break;
-    case 11: cnx_server_set_send_mode(it, (cnx_send_mode_t)chance(2)); break;
+    case 11: cnx_server_set_send_mode(it, (cnx_send_mode_t)chance(3)); break;
     case 12: cnx_server_flush(it); break;
     case 13:
         if (chance(20) == 0) cn_server_disconnect_client(it, (int)chance(8) - 2, chance(2) == 0);

@@ -262,8 +262,7 @@ cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
 /// in any case. A message of the largest size fits, after others if it must.
 ///
 /// Fails if it is less than 32 MiB, which that takes, or if the server runs.
-cn_result_t cnx_server_set_memory(cn_server_t *server,
-                                  uint64_t bytes);
+cn_result_t cnx_server_set_memory(cn_server_t *server, uint64_t bytes);
 
 /// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);
@@ -399,15 +398,11 @@ cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *coun
 /// among it every datagram dropped and why.
 void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
 
-/// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
-/// `cnx_server_disconnection`.
+/// Ends a connection as `cn_client_disconnect` does, and tells the server why: `reason` is 16 to 255, what the game
+/// makes of them, `data` is 0 to 255 bytes of any kind, which are copied (NULL if `size` is 0). The server's program
+/// reads both with `cnx_server_disconnection`. CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there.
 ///
-/// - `reason`: 16 to 255, what the game makes of them.
-/// - `data`, `size`: 0 to 255 bytes of any kind for the other program, which are copied; `data` may be NULL if
-///   `size` is 0.
-///
-/// CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there. Fails if `client` is NULL, is
-/// neither connected nor connecting, or if a value is out of range; then nothing happens.
+/// Fails if `client` is NULL or neither connected nor connecting, or a value is out of range; then nothing happens.
 cn_result_t cnx_client_disconnect_with(cn_client_t *client, int reason, const void *data, int size);
 
 /// Sends a client away as `cn_server_disconnect_client` does with `notify_client`, and tells it why: its
@@ -424,9 +419,8 @@ cn_result_t cnx_server_disconnect_client_with(cn_server_t *server,
 /// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
 /// last server denied it.
 ///
-/// True if that is known. False while the client is connected or connecting, before its first connection,
-/// after `cn_client_connect` failed, in a forked copy, for NULL, and if `disconnection_out->size` is not set;
-/// nothing is written then.
+/// True if that is known. False while the client is connected or connecting, before its first connection, after
+/// `cn_client_connect` failed, in a forked copy, for NULL, and without `disconnection_out->size`; nothing is written.
 bool cnx_client_disconnection(cn_client_t *client, struct cnx_disconnection_t *disconnection_out);
 
 /// Tells why a client is gone. Call it when `cn_server_pop_event` has given the client's
@@ -507,13 +501,10 @@ cn_result_t cnx_server_client_statistics(cn_server_t *server,
                                          int client_index,
                                          struct cnx_statistics_t *statistics_out);
 
-/// Makes everything that a client sends and receives from now on go over simulated networks, in the place of
-/// those of `cn_client_enable_network_simulator`; what is on its way stays on its way. For tests: a network
-/// needs memory for what is on its way, 64 MiB at most, beyond which datagrams are lost.
-///
-/// - `outgoing`, `incoming`: the network in each direction, which are copied; NULL is a perfect one. To end the
-///   simulation, pass NULL twice.
-/// - `seed`: the same seed loses, delays and repeats the same datagrams of each direction.
+/// Makes everything that a client sends and receives from now on go over simulated networks, for tests, in the
+/// place of those of `cn_client_enable_network_simulator`; what is on its way, 64 MiB at most, stays so. `outgoing`
+/// and `incoming` are copied; NULL is a perfect network, twice ends the simulation. The same `seed` loses, delays and
+/// repeats the same datagrams of each direction.
 ///
 /// Fails if `client` is NULL or a `size` is not set; then nothing changes. Numbers out of range count as the
 /// nearest in range, what is not a number as 0.

@@ -102,8 +102,7 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
 
 /// What the examples in the headers take for granted: functions of the program, and values.
 const OF_THE_PROGRAM: &str = "#include <stdio.h>\n\
-    bool running(void); double seconds_since_last_tick(void); uint64_t unix_seconds(void);\n\
-    void print_log(void* user, cnx_log_level_t level, const char* text);\n";
+    bool running(void); double seconds_since_last_tick(void); uint64_t unix_seconds(void);\n";
 const VALUES: [&str; 10] = [
     "cn_crypto_sign_public_t public_key",
     "cn_crypto_sign_secret_t secret_key",

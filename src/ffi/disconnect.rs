@@ -105,15 +105,11 @@ unsafe fn said<'a>(
     Ok((DisconnectReason(number), data))
 }
 
-/// Ends a connection as `cn_client_disconnect` does, and tells the server why: its program reads it with
-/// `cnx_server_disconnection`.
+/// Ends a connection as `cn_client_disconnect` does, and tells the server why: `reason` is 16 to 255, what the game
+/// makes of them, `data` is 0 to 255 bytes of any kind, which are copied (NULL if `size` is 0). The server's program
+/// reads both with `cnx_server_disconnection`. CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there.
 ///
-/// - `reason`: 16 to 255, what the game makes of them.
-/// - `data`, `size`: 0 to 255 bytes of any kind for the other program, which are copied; `data` may be NULL if
-///   `size` is 0.
-///
-/// CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there. Fails if `client` is NULL, is
-/// neither connected nor connecting, or if a value is out of range; then nothing happens.
+/// Fails if `client` is NULL or neither connected nor connecting, or a value is out of range; then nothing happens.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_client_disconnect_with(
     client: *mut cn_client_t,
@@ -178,9 +174,8 @@ pub unsafe extern "C" fn cnx_server_disconnect_client_with(
 /// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
 /// last server denied it.
 ///
-/// True if that is known. False while the client is connected or connecting, before its first connection,
-/// after `cn_client_connect` failed, in a forked copy, for NULL, and if `disconnection_out->size` is not set;
-/// nothing is written then.
+/// True if that is known. False while the client is connected or connecting, before its first connection, after
+/// `cn_client_connect` failed, in a forked copy, for NULL, and without `disconnection_out->size`; nothing is written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_client_disconnection(
     client: *mut cn_client_t,

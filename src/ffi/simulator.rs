@@ -74,13 +74,10 @@ unsafe fn read(network: *const cnx_simulator_t, name: &str) -> Result<SimulatorC
     Ok(SimulatorConfig { reorder, bottleneck, ..simple })
 }
 
-/// Makes everything that a client sends and receives from now on go over simulated networks, in the place of
-/// those of `cn_client_enable_network_simulator`; what is on its way stays on its way. For tests: a network
-/// needs memory for what is on its way, 64 MiB at most, beyond which datagrams are lost.
-///
-/// - `outgoing`, `incoming`: the network in each direction, which are copied; NULL is a perfect one. To end the
-///   simulation, pass NULL twice.
-/// - `seed`: the same seed loses, delays and repeats the same datagrams of each direction.
+/// Makes everything that a client sends and receives from now on go over simulated networks, for tests, in the
+/// place of those of `cn_client_enable_network_simulator`; what is on its way, 64 MiB at most, stays so. `outgoing`
+/// and `incoming` are copied; NULL is a perfect network, twice ends the simulation. The same `seed` loses, delays and
+/// repeats the same datagrams of each direction.
 ///
 /// Fails if `client` is NULL or a `size` is not set; then nothing changes. Numbers out of range count as the
 /// nearest in range, what is not a number as 0.

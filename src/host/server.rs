@@ -566,9 +566,9 @@ impl ServerHost {
         }
         self.fork = ForkGuard::new();
         self.simulator = None;
+        self.arriving = None;
         self.ports.forget_threads();
         self.ports.set_threaded(self.mode == SendMode::Threaded);
-        self.arriving = None;
         match (&mut self.engine, random::bytes()) {
             (Some(engine), Ok(seed)) => engine.restart(seed),
             // Without random bytes there is nothing it could do safely.
