@@ -262,8 +262,7 @@ cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
 /// in any case. A message of the largest size fits, after others if it must.
 ///
 /// Fails if it is less than 32 MiB, which that takes, or if the server runs.
-cn_result_t cnx_server_set_memory(cn_server_t *server,
-                                  uint64_t bytes);
+cn_result_t cnx_server_set_memory(cn_server_t *server, uint64_t bytes);
 
 /// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);
