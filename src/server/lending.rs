@@ -51,7 +51,7 @@ impl Lending {
         let clients = max_clients.max(1) as u64;
         let most = InboxBudget::DEFAULT;
         let pool = Lending::pool(memory);
-        let rest = memory.saturating_sub(pool);
+        let rest = Lending::rest(memory);
         let reliable = (rest / 2 / clients).clamp(SendCredit::INITIAL, most.reliable);
         let unreliable = (rest / 3 / clients).clamp(SendCredit::INITIAL, most.unreliable as u64);
         let lending = Lending { pool, allowance: reliable, ..Lending::default() };
@@ -63,10 +63,14 @@ impl Lending {
         (memory / 4).max(InboxBudget::DEFAULT.reliable)
     }
 
+    /// Bytes of `memory` that are not lent. Of less than a program can set, that is where no message is large.
+    fn rest(memory: u64) -> u64 {
+        if memory < LEAST_MEMORY { memory / 4 * 3 } else { memory - Lending::pool(memory) }
+    }
+
     /// Bytes of `memory` for what clients that are gone had sent.
     pub fn left_behind(memory: u64) -> usize {
-        let rest = memory.saturating_sub(Lending::pool(memory));
-        usize::try_from(rest / 6).unwrap_or(usize::MAX)
+        usize::try_from(Lending::rest(memory) / 6).unwrap_or(usize::MAX)
     }
 
     /// Forgets a client that is gone.

@@ -388,12 +388,10 @@ fn time_to_lend_to(clients: u64) -> Duration {
 #[test]
 fn a_crowd_that_wants_loans_costs_a_look_at_each_and_not_at_each_by_each() {
     // Eight times as many cost eight times as much; each by each it would be 64 times.
-    let ratio = (0..3).map(|_| {
-        let [few, many] = [250, 2000].map(time_to_lend_to);
-        many.as_secs_f64() / few.as_secs_f64()
-    });
-    let ratio = ratio.fold(f64::INFINITY, f64::min);
-    assert!(ratio < 30.0, "{ratio}");
+    let fastest = |clients| (0..4).map(|_| time_to_lend_to(clients)).min().unwrap();
+    let (few, many) = (fastest(250), fastest(2000));
+    let ratio = many.as_secs_f64() / few.as_secs_f64();
+    assert!(ratio < 30.0, "{few:?} and {many:?}");
 }
 
 /// Programs that use no channels never take channel messages; nobody fills the memory with them.

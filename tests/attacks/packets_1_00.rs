@@ -433,3 +433,21 @@ fn d17_empty_datagrams_are_dropped_one_by_one_on_both_ends() {
     assert_eq!(world.clients[0].client.counters().dropped(DropReason::Size), 200);
     honest_client_is_well(&mut world);
 }
+
+#[test]
+fn large_messages_fit_the_least_allowance_one_after_the_other() {
+    for rate in [None, Some(20_000)] {
+        let mut world = world_1_00(1, SimulatorConfig::default());
+        // So many that each has no more than the least.
+        world.config.max_clients = 5000;
+        world.config.max_incoming_rate = rate;
+        world.restart_server(0);
+        world.connect(1);
+        world.server_expects(1);
+        world.run(ms(200));
+        for number in 0..3 {
+            world.client_sends(0, ReliableOrdered, &pattern(63_736, number));
+        }
+        world.run_until(secs(120), |world| world.servers[0].received.len() == 3);
+    }
+}
