@@ -55,6 +55,16 @@ fn two_transfers_share_a_bottleneck_and_keep_its_queue_short() {
     }
 }
 
+/// A server's ticks send to all clients at once, and what comes last finds the queue full.
+#[test]
+fn two_transfers_of_one_server_share_a_short_queue_too() {
+    for seed in 1..=4 {
+        let link = LinkConfig { seed, round_trip: ms(40), rate: 2_500_000, queue: 100_000, ..LINK };
+        let ([one, other], _) = two_transfers(link);
+        assert!((0.5..=2.0).contains(&(one / other)), "{seed}: {one} {other}");
+    }
+}
+
 #[test]
 fn packets_that_overtake_each_other_are_not_taken_for_lost() {
     let link = LinkConfig { queue: 1_000_000, ..LINK };
