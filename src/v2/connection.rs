@@ -400,10 +400,7 @@ impl Connection {
             self.path.poll_timeout(|| self.probe_timeout(context)),
             Some(self.keepalive_at()),
             self.outbox.poll_timeout(now),
-            self.pacer
-                .is_waiting()
-                .then(|| self.pacer.ready_at(self.loss.congestion.pacing_rate()))
-                .flatten(),
+            self.pacer.is_waiting().then(|| self.pacer.ready_at(self.loss.congestion.pace())).flatten(),
             self.repeats.poll_timeout(now),
         ];
         let sending = sending.into_iter().flatten().min();
