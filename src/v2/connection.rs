@@ -264,9 +264,11 @@ impl Connection {
         self.loss.probe_timeout(&context.tick)
     }
 
-    /// Notes another sign of life than a packet.
+    /// Notes another sign of life than a packet. The peer has the connection and yet sends nothing that
+    /// arrives: it may think this end elsewhere, which a packet mends.
     pub fn on_sign_of_life(&mut self, now: Instant) {
         self.heard_at = self.heard_at.max(now);
+        self.due.ping = true;
     }
 
     /// Queues a message on a wire channel, 0 to 8.

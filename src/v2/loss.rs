@@ -385,6 +385,12 @@ impl LossDetector {
         *self = LossDetector::new(self.ceiling);
     }
 
+    /// The peer is at another address and has proven it. That nothing came back from the old one says nothing
+    /// of this one: what went there is sent again after one probe timeout, however many passed.
+    pub fn on_moved(&mut self) {
+        self.probes = 0;
+    }
+
     /// The path leads elsewhere now: what was learned of the old one is no longer true.
     pub fn on_path_changed(&mut self) {
         self.rtt = RttEstimator::default();
