@@ -387,6 +387,12 @@ impl Server {
             }
         }
         self.grant_loans();
+        if self.active.len() > 1 {
+            // Who is first finds the queue of a shared uplink empty, and who is last finds it full: not always
+            // the same.
+            let first = self.context.generator.below(self.active.len() as u64) as usize;
+            self.active.rotate_left(first);
+        }
         while let Some(&id) = self.closed_order.front() {
             if self.closed.get(&id).is_some_and(|closed| !closed.connection.is_over(now)) {
                 break;

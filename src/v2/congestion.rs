@@ -4,6 +4,8 @@
 //! lost, round after round.
 
 use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, micros, rate_of, time_for};
+use super::dispersion::Dispersion;
+use super::pacer::Pace;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -23,12 +25,22 @@ const MOST_ON_TOP: u64 = 6;
 const RTT_MEMORY: Duration = Duration::from_secs(10);
 const RTT_PROBE: Duration = Duration::from_millis(200);
 /// A packet that took this much longer than the fastest and its own tick explain waited in a queue.
-const QUEUE_ALLOWANCE: Duration = Duration::from_millis(6);
+const QUEUE_ALLOWANCE: Duration = Duration::from_millis(5);
+/// How much less is sent for each millisecond beyond, in percent, down to [`DRAIN_GAIN`].
+const LESS_PER_MILLISECOND: u64 = 4;
+/// A queue as long as this is not probed.
+const TOO_LONG_TO_PROBE: Duration = Duration::from_millis(15);
+/// With a queue as long as this, what is lost is not for the air to answer.
+const NO_QUEUE: Duration = Duration::from_millis(1);
 
 /// Gains, in percent. The draft starts with 289; ticks make a round longer, and its measurement later.
 const STARTUP_GAIN: u64 = 300;
 /// What arrived in a burst arrived at least as fast.
 const BURST_GAIN: u64 = 160;
+/// Startup sends no more than this of the rate at which bursts arrive.
+const DISPERSION_GAIN: u64 = 125;
+/// What leaves together in startup where the engine is woken by its timer: enough to tell that rate.
+const TRAIN: u64 = 21 * PACKET;
 const DRAIN_GAIN: u64 = 50;
 const WINDOW_GAIN: u64 = 200;
 /// The phases in which the rate is probed, each as long as a round trip: more than the rate, then the
@@ -37,6 +49,8 @@ const PHASES: u8 = 7;
 const PROBING: u8 = 0;
 const FOUND: u8 = 2;
 const PROBING_GAIN: u64 = 125;
+/// And as many phases where probing again and again found nothing but loss.
+const MOST_PHASES: u8 = 4 * PHASES;
 /// Rounds without a quarter more after which a path counts as full.
 const FULL_ROUNDS: u32 = 3;
 /// Round trips for which the queue of the start is drained at most.
@@ -69,9 +83,10 @@ pub struct Congestion {
     min_rtt: Option<Duration>,
     min_rtt_at: Instant,
     latest_rtt: Duration,
-    /// The shortest that a packet of this round, and of the last, waited in a queue: on the air some take
-    /// longer than others, but not all.
-    /// In microseconds.
+    /// How fast bursts arrive.
+    dispersion: Dispersion,
+    /// How long the packets of the last two measurements waited in a queue, in microseconds: on the air some
+    /// take longer than others, so the shorter counts.
     waits: [u32; 2],
     /// What ticks and held-back acknowledgements add to a round trip, and the own tick alone.
     slack: Duration,
@@ -80,8 +95,11 @@ pub struct Congestion {
     is_full: bool,
     full_rate: u64,
     full_rounds: u32,
-    /// The rate before it was last probed.
+    /// The rate before it was last probed, and whether more was lost since than the air takes.
     probed_from: u64,
+    probe_lost: bool,
+    /// The phases until the next probe.
+    phases: u8,
     /// The next packet number when this round began: a round ends when it is acknowledged.
     round_end: u64,
     /// Bytes that arrived and were lost in this round, and rounds in a row that lost too much.
@@ -123,6 +141,7 @@ impl Default for Congestion {
             min_rtt: None,
             min_rtt_at: Instant::ZERO,
             latest_rtt: Duration::ZERO,
+            dispersion: Dispersion::default(),
             waits: [0; 2],
             slack: Duration::ZERO,
             tick: Duration::ZERO,
@@ -130,6 +149,8 @@ impl Default for Congestion {
             full_rate: 0,
             full_rounds: 0,
             probed_from: 0,
+            probe_lost: false,
+            phases: PHASES,
             round_end: 0,
             acked: 0,
             lost: 0,
@@ -156,20 +177,34 @@ impl Congestion {
         .clamp(MIN_WINDOW, MAX_WINDOW)
     }
 
+    /// How packets may leave.
+    pub fn pace(&self) -> Pace {
+        let train = if self.mode == Mode::Startup { TRAIN } else { 0 };
+        Pace { rate: self.pacing_rate(), train }
+    }
+
     /// Bytes a second that may leave.
-    pub fn pacing_rate(&self) -> u64 {
+    fn pacing_rate(&self) -> u64 {
         let gain = match self.mode {
             Mode::Startup => {
                 // At first the window leaves within a quarter of a round trip.
                 let initial = rate_of(4 * INITIAL_WINDOW, self.span());
-                return share(self.startup_rate(), STARTUP_GAIN).max(initial);
+                let most = self.dispersion.rate().map_or(u64::MAX, |rate| share(rate, DISPERSION_GAIN));
+                let rate = share(self.startup_rate(), STARTUP_GAIN).max(initial);
+                return rate.min(most.max(self.rate.max()));
             }
-            Mode::ProbeRate(PROBING, _) => PROBING_GAIN,
+            Mode::ProbeRate(PROBING, _) if self.wait() < TOO_LONG_TO_PROBE => PROBING_GAIN,
+            Mode::Drain(_) if self.is_queueing() => DRAIN_GAIN,
             // A queue that others fill too is drained whenever it's seen, not once a cycle.
-            Mode::Drain(_) | Mode::ProbeRate(..) if self.is_queueing() => DRAIN_GAIN,
-            // What the air takes is sent on top. Where a policer took it, no more than that is wasted.
-            Mode::ProbeRate(..) => 100 + self.loss_percent.min(MOST_ON_TOP),
-            Mode::Drain(_) | Mode::ProbeRtt(_) => 100,
+            Mode::ProbeRate(..) if self.is_queueing() => {
+                let over = self.wait().saturating_sub(QUEUE_ALLOWANCE);
+                let less = u64::from(micros(over)) * LESS_PER_MILLISECOND / 1000;
+                100u64.saturating_sub(less).max(DRAIN_GAIN)
+            }
+            // What the air takes is sent on top. What a queue was too short for is not: more would be lost
+            // because of what is sent for it.
+            Mode::ProbeRate(..) if self.wait() < NO_QUEUE => 100 + self.loss_percent.min(MOST_ON_TOP),
+            Mode::ProbeRate(..) | Mode::Drain(_) | Mode::ProbeRtt(_) => 100,
         };
         share(self.rate.max(), gain).max(rate_of(MIN_WINDOW, self.span()))
     }
@@ -184,11 +219,14 @@ impl Congestion {
         (path + self.slack).max(Duration::from_millis(1))
     }
 
-    /// True if every packet of this round, or else of the last, had to wait in a queue.
+    /// How long packets have to wait in a queue.
+    fn wait(&self) -> Duration {
+        let [newest, before] = self.waits;
+        Duration::from_micros(newest.min(before).into())
+    }
+
     fn is_queueing(&self) -> bool {
-        let [current, last] = self.waits;
-        let wait = if current == u32::MAX { last } else { current };
-        Duration::from_micros(wait.into()) > QUEUE_ALLOWANCE
+        self.wait() > QUEUE_ALLOWANCE
     }
 
     /// Notes a packet of `bytes` bytes that must be acknowledged and leaves while `in_flight` are on the
@@ -223,11 +261,15 @@ impl Congestion {
     /// Notes the round trip of a packet, without what the peer held back.
     pub fn on_rtt(&mut self, now: Instant, rtt: Duration, departure: &Departure) {
         self.latest_rtt = rtt;
+        let longer = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt));
+        if self.min_rtt.is_some() {
+            self.dispersion.note(departure.ahead.into(), longer);
+        }
         // It waited for those of its own update too.
-        let own = time_for(departure.ahead.into(), self.rate.max()).min(self.tick);
-        let wait = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt) + own);
-        let [current, _] = &mut self.waits;
-        *current = micros(wait).min(*current);
+        let bottleneck = self.rate.max().max(self.dispersion.rate().unwrap_or(0));
+        let own = time_for(departure.ahead.into(), bottleneck).min(self.tick);
+        let [newest, _] = self.waits;
+        self.waits = [micros(longer.saturating_sub(own)), newest];
         if self.min_rtt.is_none_or(|min| rtt <= min) {
             self.min_rtt = Some(rtt);
             self.min_rtt_at = now;
@@ -270,8 +312,15 @@ impl Congestion {
     fn end_round(&mut self, app_limited: bool) {
         let lossy = self.is_lossy();
         let percent = self.lost * 100 / (self.acked + self.lost).max(1);
-        if matches!(self.mode, Mode::ProbeRate(phase, _) if phase > FOUND) {
-            self.loss_percent = (self.loss_percent * 3 + percent) / 4;
+        match self.mode {
+            Mode::ProbeRate(phase, _) if phase > FOUND => {
+                self.loss_percent = (self.loss_percent * 3 + percent) / 4;
+            }
+            Mode::ProbeRate(..) => {
+                let usual = (self.acked + self.lost) * (self.loss_percent + 2) / 100;
+                self.probe_lost |= self.lost > usual + FEW;
+            }
+            Mode::Startup | Mode::Drain(_) | Mode::ProbeRtt(_) => {}
         }
         self.lossy_rounds = if lossy { self.lossy_rounds + 1 } else { 0 };
         if self.is_full {
@@ -290,8 +339,7 @@ impl Congestion {
             let evident = lossy || self.is_queueing();
             self.is_full = self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && evident);
         }
-        let [current, last] = &mut self.waits;
-        *last = std::mem::replace(current, u32::MAX);
+        self.dispersion.end_round();
         self.rate.end_round();
         self.acked = 0;
         self.lost = 0;
@@ -334,11 +382,17 @@ impl Congestion {
         }
     }
 
-    /// The phase that follows. A path that turned out to be faster is probed again at once.
+    /// The phase that follows. A path that turned out to be faster is probed again at once, one that is full
+    /// less and less often.
     fn phase_after(&mut self, phase: u8) -> u8 {
         let found_more = phase == FOUND && self.rate.max() >= share(self.probed_from, 115);
-        if found_more || phase + 1 == PHASES {
+        if phase == FOUND {
+            let in_vain = self.probe_lost && !found_more;
+            self.phases = if in_vain { (2 * self.phases).min(MOST_PHASES) } else { PHASES };
+        }
+        if (found_more && !self.probe_lost) || phase + 1 >= self.phases {
             self.probed_from = self.rate.max();
+            self.probe_lost = false;
             return PROBING;
         }
         phase + 1

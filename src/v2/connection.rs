@@ -264,9 +264,11 @@ impl Connection {
         self.loss.probe_timeout(&context.tick)
     }
 
-    /// Notes another sign of life than a packet.
+    /// Notes another sign of life than a packet. The peer has the connection and yet sends nothing that
+    /// arrives: it may think this end elsewhere, which a packet mends.
     pub fn on_sign_of_life(&mut self, now: Instant) {
         self.heard_at = self.heard_at.max(now);
+        self.due.ping = true;
     }
 
     /// Queues a message on a wire channel, 0 to 8.
@@ -400,10 +402,7 @@ impl Connection {
             self.path.poll_timeout(|| self.probe_timeout(context)),
             Some(self.keepalive_at()),
             self.outbox.poll_timeout(now),
-            self.pacer
-                .is_waiting()
-                .then(|| self.pacer.ready_at(self.loss.congestion.pacing_rate()))
-                .flatten(),
+            self.pacer.is_waiting().then(|| self.pacer.ready_at(self.loss.congestion.pace())).flatten(),
             self.repeats.poll_timeout(now),
         ];
         let sending = sending.into_iter().flatten().min();

@@ -165,11 +165,18 @@ impl LossDetector {
             if *range.end() < self.sent.first_number() {
                 break;
             }
-            for number in (*range.start()).max(self.sent.first_number())..=*range.end() {
-                let Some(packet) = self.sent.get(number).copied() else { continue };
+            let mut next = (*range.start()).max(self.sent.first_number());
+            while next <= *range.end()
+                && let Some(packet) = self.sent.get(next).copied()
+            {
+                let number = next;
+                next += packet.stride();
                 match packet.state {
                     PacketState::Skipped => return Err(FalseAck),
-                    PacketState::Acked => continue,
+                    PacketState::Acked => {
+                        self.sent.settle_acked(number, *range.end());
+                        continue;
+                    }
                     PacketState::Open => {
                         any_eliciting |= packet.ack_eliciting;
                         if number == largest {
@@ -185,6 +192,7 @@ impl LossDetector {
                     }
                 }
                 self.on_packet_acked(number, &packet, &mut settle);
+                self.sent.settle_acked(number, *range.end());
             }
         }
         self.largest_acked = self.largest_acked.max(Some(largest));
@@ -310,8 +318,12 @@ impl LossDetector {
         self.loss_time = None;
         let from = self.first_open.max(self.sent.first_number());
         self.first_open = largest + 1;
-        for number in from..=largest {
-            let Some(packet) = self.sent.get(number).copied() else { continue };
+        let mut next = from;
+        while next <= largest
+            && let Some(packet) = self.sent.get(next).copied()
+        {
+            let number = next;
+            next += packet.stride();
             if packet.state != PacketState::Open {
                 continue;
             }
@@ -371,6 +383,12 @@ impl LossDetector {
             }
         }
         *self = LossDetector::new(self.ceiling);
+    }
+
+    /// The peer is at another address and has proven it. That nothing came back from the old one says nothing
+    /// of this one: what went there is sent again after one probe timeout, however many passed.
+    pub fn on_moved(&mut self) {
+        self.probes = 0;
     }
 
     /// The path leads elsewhere now: what was learned of the old one is no longer true.
@@ -524,6 +542,24 @@ mod tests {
         assert_eq!(f.detector.probe_timeout(&f.tick), ms(225 + 25 + 1));
         f.detector.ceiling = ms(400);
         assert_eq!(f.detector.probe_timeout(&f.tick), ms(400));
+    }
+
+    /// A peer could hold the oldest back and say the rest again in every packet.
+    #[test]
+    fn what_is_acknowledged_again_costs_a_step_and_not_one_for_each_packet() {
+        let mut f = Fixture::new();
+        f.send(30_000);
+        f.wait(50);
+        let acked =
+            |f: &mut Fixture| f.settled().iter().filter(|(_, fate)| *fate == Fate::Acked).count();
+        for (range, new) in [(1..=9_999, 9_999), (5_000..=19_999, 10_000), (1..=24_999, 5_000)] {
+            f.ack(&[range]).unwrap();
+            assert_eq!(acked(&mut f), new);
+        }
+        let strides = |f: &Fixture, number| f.detector.sent.get(number).unwrap().stride();
+        assert_eq!([0, 1, 5_000].map(|number| strides(&f, number)), [1, 24_999, 15_000]);
+        f.detector.sent.skip(f.tick.now);
+        assert_eq!(f.ack(&[1..=30_000]), Err(FalseAck));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! - What arrived: [`received`] decides when to say so. What was sent: [`sent_packets`] remembers it, [`loss`]
 //!   judges it, more patiently where a path reorders ([`reordering`]); what was lost once goes twice
 //!   ([`repeats`]).
-//! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`], [`pacer`] spreads what
-//!   it allows, [`path_mtu`] finds how large a datagram may be.
+//! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`] and the [`dispersion`]
+//!   of bursts, [`pacer`] spreads what it allows, [`path_mtu`] finds how large a datagram may be.
 //! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`], [`message_rate`]. Messages in:
 //!   [`inbox`], [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
 //! - A client that moves: [`path`]. [`connection`] holds all of this together.
@@ -18,6 +18,7 @@ pub mod congestion;
 pub mod connection;
 pub mod cookie;
 pub mod delivery_rate;
+pub mod dispersion;
 pub mod frame;
 pub mod frame_writer;
 pub mod handshake;

@@ -17,6 +17,15 @@ const LONGEST_STEP: Duration = Duration::from_millis(250);
 /// The rate is made up for packets that may not be held back, up to this much time.
 const LONGEST_DEBT: Duration = Duration::from_millis(250);
 
+/// How packets may leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Bytes a second.
+    pub rate: u64,
+    /// The fewest bytes that the timer is set for, so that they leave together.
+    pub train: u64,
+}
+
 /// Bytes that may leave now.
 #[derive(Clone, Copy, Debug)]
 pub struct Pacer {
@@ -36,14 +45,14 @@ impl Default for Pacer {
 }
 
 impl Pacer {
-    /// Adds what `rate` bytes a second earned since the last call: while a packet waited all of it, else
-    /// that of the last update, `interval` ago.
-    pub fn advance(&mut self, now: Instant, interval: Duration, rate: u64) {
+    /// Adds what the rate earned since the last call: while a packet waited all of it, else that of the
+    /// last update, `interval` ago.
+    pub fn advance(&mut self, now: Instant, interval: Duration, pace: Pace) {
         let elapsed = now.since(self.at);
         if elapsed.is_zero() {
             return;
         }
-        if let Some(due) = self.ready_at(rate) {
+        if let Some(due) = self.ready_at(pace) {
             self.prompt = now <= due + PROMPTNESS;
         }
         self.at = now;
@@ -53,8 +62,8 @@ impl Pacer {
             (false, false) => interval,
         };
         self.waiting = false;
-        self.budget = self.budget.min(LEAST_QUANTUM).max(-worth(rate, LONGEST_DEBT));
-        self.budget = self.budget.saturating_add(worth(rate, elapsed.min(longest)));
+        self.budget = self.budget.min(LEAST_QUANTUM).max(-worth(pace.rate, LONGEST_DEBT));
+        self.budget = self.budget.saturating_add(worth(pace.rate, elapsed.min(longest)));
     }
 
     /// True if a packet waits for the budget.
@@ -80,13 +89,14 @@ impl Pacer {
 
     /// When a packet that waits may leave, and enough with it that a timer is worth its wake-up; `None` if
     /// none waits.
-    pub fn ready_at(&self, rate: u64) -> Option<Instant> {
+    pub fn ready_at(&self, pace: Pace) -> Option<Instant> {
         if !self.waiting {
             return None;
         }
-        let quantum = worth(rate, QUANTUM).max(LEAST_QUANTUM);
+        let train = i64::try_from(pace.train).unwrap_or(i64::MAX);
+        let quantum = worth(pace.rate, QUANTUM).max(LEAST_QUANTUM).max(train);
         let missing = (quantum - self.budget).max(1).unsigned_abs();
-        Some(self.at + time_for(missing, rate))
+        Some(self.at + time_for(missing, pace.rate))
     }
 }
 
@@ -103,11 +113,15 @@ mod tests {
         Instant::ZERO + Duration::from_micros(micros)
     }
 
+    const fn pace(rate: u64) -> Pace {
+        Pace { rate, train: 0 }
+    }
+
     /// Bytes sent in a second of updates every `interval` microseconds, 1,200 at a time.
     fn sent(rate: u64, interval: u64) -> u64 {
         let (mut pacer, mut sent) = (Pacer::default(), 0);
         for now in (1..=1_000_000 / interval).map(|update| at(update * interval)) {
-            pacer.advance(now, Duration::from_micros(interval), rate);
+            pacer.advance(now, Duration::from_micros(interval), pace(rate));
             while pacer.ready() {
                 pacer.on_sent(1200);
                 sent += 1200;
@@ -131,8 +145,8 @@ mod tests {
     fn what_was_not_used_is_not_saved_up() {
         let mut pacer = Pacer::default();
         let interval = Duration::from_millis(10);
-        (1..1000).for_each(|update| pacer.advance(at(update * 10_000), interval, 1_000_000));
-        pacer.advance(at(60_000_000), interval, 1_000_000);
+        (1..1000).for_each(|update| pacer.advance(at(update * 10_000), interval, pace(1_000_000)));
+        pacer.advance(at(60_000_000), interval, pace(1_000_000));
         let mut sent = 0;
         while pacer.ready() {
             pacer.on_sent(1200);
@@ -144,13 +158,15 @@ mod tests {
     #[test]
     fn the_timer_is_due_when_a_millisecond_was_earned_and_at_once_after_no_packet() {
         let mut pacer = Pacer::default();
-        pacer.advance(at(1000), QUANTUM, 10_000_000);
+        pacer.advance(at(1000), QUANTUM, pace(10_000_000));
         while pacer.ready() {
             pacer.on_sent(1000);
         }
-        let due = pacer.ready_at(10_000_000).unwrap();
+        let due = pacer.ready_at(pace(10_000_000)).unwrap();
         assert!((at(2000)..at(2200)).contains(&due), "{due:?}");
-        pacer.advance(due, QUANTUM / 4, 10_000_000);
+        let train = pacer.ready_at(Pace { rate: 10_000_000, train: 50_000 }).unwrap();
+        assert!((at(6000)..at(6200)).contains(&train), "{train:?}");
+        pacer.advance(due, QUANTUM / 4, pace(10_000_000));
         assert!(pacer.ready());
     }
 
@@ -158,16 +174,16 @@ mod tests {
     fn packets_that_may_not_wait_are_paid_for_later_but_not_for_long() {
         let mut pacer = Pacer::default();
         let interval = Duration::from_millis(10);
-        pacer.advance(at(1000), interval, 1_000_000);
+        pacer.advance(at(1000), interval, pace(1_000_000));
         pacer.on_sent(50_000);
-        pacer.advance(at(11_000), interval, 1_000_000);
+        pacer.advance(at(11_000), interval, pace(1_000_000));
         assert!(!pacer.ready());
         pacer.on_sent(100_000_000);
-        pacer.advance(at(12_000), interval, 1_000_000);
+        pacer.advance(at(12_000), interval, pace(1_000_000));
         assert!(!pacer.ready());
-        pacer.advance(at(240_000), interval, 1_000_000);
+        pacer.advance(at(240_000), interval, pace(1_000_000));
         assert!(!pacer.ready());
-        pacer.advance(at(264_000), interval, 1_000_000);
+        pacer.advance(at(264_000), interval, pace(1_000_000));
         assert!(pacer.ready());
     }
 }

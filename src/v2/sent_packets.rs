@@ -96,6 +96,8 @@ pub struct SentPacket {
     frames: u16,
     /// Its place in the list of frames, the lower half of the count.
     first_frame: u32,
+    /// Of an acknowledged packet: how many after it are known to be acknowledged too.
+    acked_after: u32,
 }
 
 /// The packets sent, from the oldest whose fate still matters.
@@ -109,6 +111,15 @@ pub struct SentPackets {
     frames_dropped: u64,
     in_flight: u64,
     resendable: usize,
+}
+
+impl SentPacket {
+    /// How far on the next packet is that is not known to be acknowledged: acknowledgements name the same
+    /// packets again and again, and no record is gone through for it each time.
+    pub fn stride(&self) -> u64 {
+        let after = if self.state == PacketState::Acked { self.acked_after } else { 0 };
+        1 + u64::from(after)
+    }
 }
 
 impl SentPackets {
@@ -162,6 +173,7 @@ impl SentPackets {
             departure,
             frames: frames.len() as u16,
             first_frame: (self.frames_dropped + self.frames.len() as u64) as u32,
+            acked_after: 0,
         });
         self.frames.extend(frames);
     }
@@ -196,6 +208,16 @@ impl SentPackets {
             self.resendable = self.resendable.saturating_sub(usize::from(packet.resendable));
         }
         packet.state = state;
+    }
+
+    /// Changes what is known of a packet: it is acknowledged, and so are all after it up to `end`.
+    pub fn settle_acked(&mut self, number: u64, end: u64) {
+        self.settle(number, PacketState::Acked);
+        let Some(at) = number.checked_sub(self.first) else { return };
+        if let Some(packet) = self.packets.get_mut(at as usize) {
+            let after = u32::try_from(end.saturating_sub(number)).unwrap_or(u32::MAX);
+            packet.acked_after = packet.acked_after.max(after);
+        }
     }
 
     /// Forgets the oldest records while `done` says that they no longer matter.

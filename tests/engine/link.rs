@@ -67,6 +67,9 @@ pub struct Link {
     pub crossed: Vec<Crossed>,
     /// Datagrams and bytes of them that the server sent.
     pub sent: (u64, u64),
+    /// The same of the first client, and the datagrams of it that reached the server.
+    pub sent_up: (u64, u64),
+    pub crossed_up: Vec<Crossed>,
 }
 
 impl Link {
@@ -107,10 +110,14 @@ impl Link {
             taken: (0..config.clients).map(|_| Vec::new()).collect(),
             crossed: Vec::new(),
             sent: (0, 0),
+            sent_up: (0, 0),
+            crossed_up: Vec::new(),
         };
         link.run_until(start + Duration::from_secs(2), |_| false);
         link.crossed.clear();
         link.sent = (0, 0);
+        link.crossed_up.clear();
+        link.sent_up = (0, 0);
         link
     }
 
@@ -170,7 +177,11 @@ impl Link {
         let server = &mut servers[0].server;
         server.advance(now, *unix);
         while let Some(at) = self.up.next_arrival().filter(|&at| at <= now) {
-            let Some(((client, _), mut bytes)) = self.up.pop(now) else { break };
+            let Some(((client, sent), mut bytes)) = self.up.pop(now) else { break };
+            if client == 0 {
+                let wait = at.since(sent).saturating_sub(self.config.round_trip / 2);
+                self.crossed_up.push(Crossed { at, client, size: bytes.len(), wait });
+            }
             let arrival = Arrival { path: Path { remote: clients[client].address, local: None }, at };
             let _ = server.handle_datagram(&arrival, &mut bytes);
         }
@@ -209,6 +220,10 @@ impl Link {
         client.handle_timeout(false);
         let mut buffer = [0; LARGEST_DATAGRAM];
         while let Some(transmit) = client.poll_transmit(&mut buffer) {
+            if index == 0 {
+                self.sent_up.0 += 1;
+                self.sent_up.1 += transmit.size as u64;
+            }
             if transmit.size <= self.config.mtu {
                 self.up.push(now, (index, now), &buffer[..transmit.size]);
             }

@@ -176,7 +176,7 @@ fn told_after_five_seconds(seed: u64, tick: u64, jitter: u64, loss: f64) -> Vec<
     let start = link.now();
     let at = |number: u64| start + ms(number * tick);
     let ticks = 5000 / tick;
-    let mut sent = vec![link.sent];
+    let mut sent = vec![(link.sent, link.sent_up)];
     for number in 1..=ticks {
         link.send(0, 0, Unreliable, &pattern(400, number));
         link.send(0, 0, ReliableOrdered, &pattern(100, number));
@@ -184,7 +184,7 @@ fn told_after_five_seconds(seed: u64, tick: u64, jitter: u64, loss: f64) -> Vec<
         client.send(0, Unreliable, 0, &pattern(150, number)).unwrap();
         client.send(0, ReliableOrdered, 0, &pattern(50, number)).unwrap();
         link.run_until(at(number), |_| false);
-        sent.push(link.sent);
+        sent.push((link.sent, link.sent_up));
     }
     let client = link.world.clients[0].client.connection().unwrap();
     let server = link.world.servers[0].server.connection(0).unwrap();
@@ -195,23 +195,31 @@ fn told_after_five_seconds(seed: u64, tick: u64, jitter: u64, loss: f64) -> Vec<
         told.push(("rtt", milliseconds(connection.rtt().unwrap()), (80 + jitter) as f64));
         told.push(("jitter", milliseconds(connection.statistics().jitter()), jitter as f64 / 3.0));
     }
-    let kbps = |bytes: usize| bytes as f64 * 8.0 / 4000.0;
+    let kbps = |bytes: u64| bytes as f64 * 8.0 / 4000.0;
     let from = ticks - 4000 / tick;
-    let bytes = (sent[ticks as usize].1 - sent[from as usize].1) as usize;
-    told.push(("out", server.statistics().outgoing_kbps(now), kbps(bytes)));
-    let lately = link.crossed.iter().filter(|crossed| crossed.at >= at(from));
-    let bytes = lately.map(|crossed| crossed.size).sum();
-    told.push(("in", client.statistics().incoming_kbps(now), kbps(bytes)));
     // What became of the newest packets is not known yet.
     let open = (80 + jitter + 2 * tick) / tick;
-    let (from, to) = (from - open, ticks - open);
-    let arrived = link.crossed.iter().filter(|crossed| {
-        let left = crossed.at - crossed.wait - ms(40);
-        left >= at(from) && left < at(to)
-    });
-    let left = sent[to as usize].0 - sent[from as usize].0;
-    let lost = 1.0 - arrived.count() as f64 / left as f64;
-    told.push(("loss", server.statistics().packet_loss(now), lost));
+    let down: Vec<_> = sent.iter().map(|(down, _)| *down).collect();
+    let up: Vec<_> = sent.iter().map(|(_, up)| *up).collect();
+    for (sender, receiver, sent, crossed) in
+        [(server, client, down, &link.crossed), (client, server, up, &link.crossed_up)]
+    {
+        let left = |from: u64, to: u64| {
+            let (from, to) = (sent[from as usize], sent[to as usize]);
+            (to.0 - from.0, to.1 - from.1)
+        };
+        told.push(("out", sender.statistics().outgoing_kbps(now), kbps(left(from, ticks).1)));
+        let lately = crossed.iter().filter(|crossed| crossed.at >= at(from));
+        let bytes = lately.map(|crossed| crossed.size as u64).sum();
+        told.push(("in", receiver.statistics().incoming_kbps(now), kbps(bytes)));
+        let (from, to) = (from - open, ticks - open);
+        let arrived = crossed.iter().filter(|crossed| {
+            let left = crossed.at - crossed.wait - ms(40);
+            left >= at(from) && left < at(to)
+        });
+        let lost = 1.0 - arrived.count() as f64 / left(from, to).0 as f64;
+        told.push(("loss", sender.statistics().packet_loss(now), lost));
+    }
     told
 }
 

@@ -70,6 +70,27 @@ fn moving_costs_no_more_than_a_round_trip_and_a_tick() {
     assert!(silence <= 6 + 3, "{silence} ticks of silence");
 }
 
+/// An idle client says something once a second, and what the server sends meanwhile goes to nobody.
+#[test]
+fn an_idle_client_that_lost_only_its_address_plays_on_within_three_seconds() {
+    for to in ["10.1.0.0:41000", "10.7.7.7:40000"] {
+        for seed in 0..8 {
+            let network = SimulatorConfig { latency: ms(50), loss: 0.05, ..Default::default() };
+            let mut world = World::connected_over(seed, 1, network);
+            world.run(secs(5));
+            world.clients[0].address = address(to);
+            world.server_sends(0, ReliableOrdered, b"where are you");
+            world.run_until(secs(3), |world| !world.clients[0].received.is_empty());
+            world.client_sends(0, ReliableOrdered, b"here");
+            world.run(secs(20));
+            assert_eq!((world.state(0), at_server(&world)), (Connected, address(to)));
+            assert_eq!(world.clients[0].received, [(true, b"where are you".to_vec())]);
+            assert_eq!(world.servers[0].received.len(), 1);
+            assert_eq!(world.events(), ["+0 1"]);
+        }
+    }
+}
+
 /// An attacker who copies a genuine packet and sends it first, from somebody else's address.
 #[test]
 fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connection_again() {

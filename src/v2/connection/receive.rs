@@ -139,7 +139,11 @@ impl Connection {
                 }
             }
             Frame::PathEcho(echo) => {
+                let was_moving = self.path.allowance().is_some();
                 let change = self.path.on_echo(&echo);
+                if was_moving && self.path.allowance().is_none() {
+                    self.loss.on_moved();
+                }
                 self.on_path_change(change);
             }
             Frame::Credit(total) => self.outbox.on_credit(total),

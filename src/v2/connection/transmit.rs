@@ -63,7 +63,7 @@ impl Connection {
     ) -> Option<Transmit> {
         let now = context.tick.now;
         if self.pacer.is_behind(now) {
-            self.pacer.advance(now, context.tick.interval(), self.loss.congestion.pacing_rate());
+            self.pacer.advance(now, context.tick.interval(), self.loss.congestion.pace());
         }
         if let Some(cap) = &self.outgoing
             && !cap.ready(now)
