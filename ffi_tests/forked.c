@@ -181,7 +181,8 @@ int main(void)
         original_keys = kind == 1;
         d53_the_same_player_comes_back_from_a_new_process();
         a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_IMMEDIATE);
-        a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_THREADED);
+        /* A copy can't free what a thread of its parent held, and valgrind would count it. */
+        if (getenv("CUTE_NET_VALGRIND") == NULL) a_copy_forgets_its_parents_connections_without_a_word(CNX_SEND_THREADED);
         a_daemon_goes_on_with_its_server();
     }
     original_keys = false;

@@ -25,6 +25,9 @@ pub(super) trait Receiver {
 /// How many datagrams ahead one comes soon that a receiver is told to [`expect`](Receiver::expect).
 const SOON: usize = 3;
 
+/// Where an update reads less than this, it is the machine that is slow, not the network that is full.
+const LEAST_FLOOD: usize = 4 * BATCH;
+
 /// The sockets that are open.
 #[derive(Default)]
 pub(super) struct Ports {
@@ -100,10 +103,11 @@ impl Ports {
         players: impl Fn() -> P,
     ) {
         for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-            if port.crowding.is_concerned(port.backlog) {
+            let flooded = port.backlog && port.is_flooded;
+            if port.crowding.is_concerned(flooded) {
                 let ipv4 = port.socket.local_address().is_ipv4();
                 let players = players().filter(|address| address.is_ipv4() == ipv4);
-                port.crowding.act(&port.socket, now, port.backlog, players);
+                port.crowding.act(&port.socket, now, flooded, players);
             }
         }
     }
@@ -153,6 +157,8 @@ struct Port {
     thread: Option<SendThread>,
     /// True if the last update left something to be read.
     backlog: bool,
+    /// True if it had read much by then.
+    is_flooded: bool,
     crowding: Crowding,
 }
 
@@ -163,6 +169,7 @@ impl Port {
             outbound: None,
             thread: None,
             backlog: false,
+            is_flooded: false,
             crowding: Crowding::default(),
         })
     }
@@ -215,6 +222,7 @@ impl Port {
                     }
                 }
             }
+            self.is_flooded = seen >= LEAST_FLOOD;
             // However slow the machine is at this moment, a batch is read.
             let over_time = seen >= BATCH && start.elapsed() >= budget.time;
             if seen >= budget.datagrams || over_time {
