@@ -89,8 +89,7 @@ impl Ports {
         Inbound::lend(|inbound| {
             let mut backlog = false;
             for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-                port.backlog = port.receive(inbound, budget, now, step, receiver);
-                backlog |= port.backlog;
+                backlog |= port.receive(inbound, budget, now, step, receiver);
             }
             backlog
         })
@@ -103,11 +102,10 @@ impl Ports {
         players: impl Fn() -> P,
     ) {
         for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-            let flooded = port.backlog && port.is_flooded;
-            if port.crowding.is_concerned(flooded) {
+            if port.crowding.is_concerned(port.is_flooded) {
                 let ipv4 = port.socket.local_address().is_ipv4();
                 let players = players().filter(|address| address.is_ipv4() == ipv4);
-                port.crowding.act(&port.socket, now, flooded, players);
+                port.crowding.act(&port.socket, now, port.is_flooded, players);
             }
         }
     }
@@ -155,9 +153,7 @@ struct Port {
     socket: Socket,
     outbound: Option<Box<Outbound>>,
     thread: Option<SendThread>,
-    /// True if the last update left something to be read.
-    backlog: bool,
-    /// True if it had read much by then.
+    /// True if the last update read much, and yet left something to be read.
     is_flooded: bool,
     crowding: Crowding,
 }
@@ -168,7 +164,6 @@ impl Port {
             socket: Socket::bind(address, options)?,
             outbound: None,
             thread: None,
-            backlog: false,
             is_flooded: false,
             crowding: Crowding::default(),
         })
@@ -195,6 +190,7 @@ impl Port {
         step: Duration,
         receiver: &mut impl Receiver,
     ) -> bool {
+        self.is_flooded = false;
         let start = std::time::Instant::now();
         let mut seen = 0;
         loop {
@@ -222,10 +218,10 @@ impl Port {
                     }
                 }
             }
-            self.is_flooded = seen >= LEAST_FLOOD;
             // However slow the machine is at this moment, a batch is read.
             let over_time = seen >= BATCH && start.elapsed() >= budget.time;
             if seen >= budget.datagrams || over_time {
+                self.is_flooded = seen >= LEAST_FLOOD;
                 return true;
             }
         }

@@ -84,6 +84,7 @@ impl ReadySlots {
             self.cursor = slot;
             match slots.get_mut(slot).and_then(|client| client.connection.pop(source)) {
                 Some(message) => {
+                    // Not the very next but one: it could be here too late.
                     let next = self.set.next_from(slot + 1);
                     let soon = next.and_then(|next| self.set.next_from(next + 2));
                     slots.prefetch(Needed::Inbox, soon, next);

@@ -303,6 +303,8 @@ impl Run {
     }
 }
 
+/// Does something with this thread's signals held back: a thread begun by it never runs a signal handler of the
+/// program's.
 pub(super) fn without_signals<R>(work: impl FnOnce() -> R) -> R {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();

@@ -134,12 +134,6 @@ fn report_buffers(socket: &RawSocket, local: SocketAddr, options: SocketOptions)
     );
 }
 
-/// Does something on a thread whose signals are held back: a thread begun by it never runs a signal handler of
-/// the program's.
-fn without_signals<R>(work: impl FnOnce() -> R) -> R {
-    imp::without_signals(work)
-}
-
 /// What reading a socket gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {

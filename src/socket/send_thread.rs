@@ -2,7 +2,7 @@
 //! (docs/PERFORMANCE.md): what leaves is made and sealed on the program's thread, in order, and the system
 //! calls are made here, one batch after the other, so that no datagram overtakes another.
 
-use super::{Outbound, Socket};
+use super::{Outbound, Socket, imp};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -54,7 +54,7 @@ impl SendThread {
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         let builder = thread::Builder::new().name("cute_net send".to_owned()).stack_size(1 << 18);
-        let thread = super::without_signals(|| builder.spawn(move || run(socket, &of_thread)))?;
+        let thread = imp::without_signals(|| builder.spawn(move || run(socket, &of_thread)))?;
         Ok(SendThread { shared, thread: Some(thread) })
     }
 
