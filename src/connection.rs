@@ -368,6 +368,15 @@ impl Connection {
         either!(self, connection => connection.poll_timeout(context))
     }
 
+    /// True if [`poll_transmit`](Self::poll_transmit) may make a packet now.
+    pub fn is_transmit_due(&mut self, context: &Context) -> bool {
+        match self {
+            // What it owes, it owes at once.
+            Connection::V1(_) => true,
+            Connection::V2(connection) => connection.is_transmit_due(context),
+        }
+    }
+
     /// Makes the next packet that is due, in `buffer`; `None` when none is. Call it until then after every
     /// update, and after a send that should leave at once.
     pub fn poll_transmit(

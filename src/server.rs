@@ -2,7 +2,8 @@
 //! one socket and any number of clients; an update touches those that have something to do.
 //!
 //! The order of calls in an update is [`advance`](Server::advance), then
-//! [`handle_datagram`](Server::handle_datagram) for each datagram, then
+//! [`handle_datagram`](Server::handle_datagram) for each datagram, with
+//! [`end_batch`](Server::end_batch) after some of them if there are many, then
 //! [`handle_timeout`](Server::handle_timeout), then [`poll_transmit`](Server::poll_transmit) and
 //! [`poll_event`](Server::poll_event) until both give `None`.
 
@@ -11,12 +12,13 @@ mod admit_1_00;
 mod events;
 mod lending;
 mod slots;
+mod transmit;
 
 pub use events::Event;
 pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
 pub use slots::MAX_CLIENTS;
 
-use crate::connection::{Arrival, Connection, Context, End, Needed, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Connection, Context, End, Needed, Setup};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
@@ -117,6 +119,8 @@ struct Client {
     heard_by: Instant,
     /// True while it is in the list of those with something to send.
     active: bool,
+    /// True while it is in the list of those just heard.
+    heard: bool,
     /// True while it is in the list of those that wait for credit on loan.
     waits_for_loan: bool,
 }
@@ -156,6 +160,8 @@ pub struct Server {
     timers: TimerQueue,
     /// Slots with something to send.
     active: VecDeque<u32>,
+    /// Slots that were heard since the last [`end_batch`](Self::end_batch), and are not among the active ones.
+    heard: Vec<u32>,
     /// Replies to addresses that have not proven themselves.
     replies: VecDeque<(Path, Reply)>,
     /// Clients that are gone and may not have heard so, by connection id, oldest first. They stay where they
@@ -230,6 +236,7 @@ impl Server {
             by_address,
             timers: TimerQueue::default(),
             active: VecDeque::new(),
+            heard: Vec::new(),
             replies: VecDeque::new(),
             closed,
             closed_order: VecDeque::new(),
@@ -364,7 +371,7 @@ impl Server {
         self.events.on_received(index, &mut client.connection);
         self.note_loan_wanted(index);
         if !self.reap(index) {
-            self.activate(index);
+            self.note_heard(index);
         }
         result
     }
@@ -372,6 +379,7 @@ impl Server {
     /// Ends the update's input: timers that are due, loans, connections that ended. `backlog` says
     /// that datagrams still wait to be read.
     pub fn handle_timeout(&mut self, backlog: bool) {
+        self.end_batch();
         self.context.end_reading(backlog);
         let now = self.context.tick.now;
         while let Some(index) = self.timers.pop_due(now) {
@@ -405,7 +413,7 @@ impl Server {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.context.tick.now;
         let waiting =
-            !self.active.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
+            !self.active.is_empty() || !self.heard.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
         let closed = self.closed_order.front().and_then(|id| self.closed.get(id));
         let over = closed.and_then(|closed| closed.connection.poll_timeout(&self.context));
         let pending = self.admission_1_00.poll_timeout();
@@ -470,67 +478,6 @@ impl Server {
         if self.by_address.get(&remote).copied() == id {
             self.by_address.remove(&remote);
         }
-    }
-
-    /// Puts a client into the list of those with something to send.
-    fn activate(&mut self, index: u32) {
-        if let Some(client) = self.slots.get_mut(index)
-            && !std::mem::replace(&mut client.active, true)
-        {
-            self.active.push_back(index);
-        }
-    }
-
-    /// Writes the next datagram that is due to `buffer`; `None` when none is. Call it until then at
-    /// the end of every update, and to flush.
-    pub fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
-        while let Some((path, reply)) = self.replies.pop_front() {
-            if let Some(room) = buffer.get_mut(..reply.bytes().len()) {
-                room.copy_from_slice(reply.bytes());
-                return Some(Transmit { path, size: reply.bytes().len() });
-            }
-        }
-        let generator = &mut self.context.generator;
-        if let Some(transmit) = self.admission_1_00.poll_transmit(generator, buffer) {
-            return Some(transmit);
-        }
-        while let Some(&id) = self.closed_active.front() {
-            if let Some(closed) = self.closed.get_mut(&id) {
-                let transmit =
-                    closed.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
-                if transmit.is_some() {
-                    return transmit;
-                }
-                closed.active = false;
-            }
-            self.closed_active.pop_front();
-        }
-        while let Some(&index) = self.active.front() {
-            if let Some(client) = self.slots.get_mut(index) {
-                let transmit =
-                    client.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
-                if transmit.is_some() {
-                    return transmit;
-                }
-                client.active = false;
-                let mut at = client.connection.poll_timeout(&self.context);
-                if !client.connection.is_confirmed() {
-                    at = Some(at.map_or(client.heard_by, |at| at.min(client.heard_by)));
-                }
-                self.timers.set(index, at);
-            }
-            self.active.pop_front();
-            let ahead = |count: u32| self.active.get(count as usize).copied();
-            self.slots.prefetch(Needed::Everything, ahead(SOON), ahead(1));
-        }
-        None
-    }
-
-    /// Writes the next datagram for the unreliable messages that wait for one client, and for what
-    /// fits beside them. Call it until `None` after a send that should leave at once.
-    pub fn poll_transmit_unreliable(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
-        let client = self.slots.get_mut(index)?;
-        client.connection.poll_transmit(&mut self.context, Scope::Unreliable, buffer)
     }
 
     /// The next event.

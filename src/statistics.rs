@@ -7,10 +7,23 @@ use std::time::Duration;
 const SLOTS: usize = 8;
 const SLOT: Duration = Duration::from_millis(500);
 
+/// What was noted in half a second.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// Bytes.
+    received: u32,
+    /// Bytes.
+    sent: u32,
+    /// Packets whose fate became known.
+    settled: u32,
+    /// Of these, the lost ones.
+    lost: u32,
+}
+
 /// What was noted in each half second of the last four seconds.
 #[derive(Clone, Debug, Default)]
 struct Window {
-    slots: [u32; SLOTS],
+    slots: [Slot; SLOTS],
     /// Which half second since the start of the clock the newest slot stands for.
     newest: u64,
     /// When something was first noted.
@@ -22,42 +35,46 @@ impl Window {
         now.as_nanos() / SLOT.as_nanos() as u64
     }
 
-    fn add(&mut self, now: Instant, amount: i64) {
+    /// Notes something in the slot of this moment.
+    fn note(&mut self, now: Instant, note: impl FnOnce(&mut Slot)) {
         let slot = Self::slot_of(now);
         self.since.get_or_insert(now);
         // Slots that no note fell into since are empty.
         let skipped = slot.saturating_sub(self.newest).min(SLOTS as u64);
         for empty in (self.newest + 1..).take(skipped as usize) {
-            if let Some(sum) = self.slots.get_mut((empty % SLOTS as u64) as usize) {
-                *sum = 0;
+            if let Some(slot) = self.slots.get_mut((empty % SLOTS as u64) as usize) {
+                *slot = Slot::default();
             }
         }
-        if skipped == SLOTS as u64 {
-            self.slots = [0; SLOTS];
-        }
         self.newest = self.newest.max(slot);
-        if let Some(sum) = self.slots.get_mut((self.newest % SLOTS as u64) as usize) {
-            *sum = (i64::from(*sum) + amount).clamp(0, i64::from(u32::MAX)) as u32;
+        if let Some(slot) = self.slots.get_mut((self.newest % SLOTS as u64) as usize) {
+            note(slot);
         }
     }
 
     /// The sum of the last four seconds.
-    fn sum(&self, now: Instant) -> u64 {
+    fn sum(&self, now: Instant, of: impl Fn(&Slot) -> u32) -> u64 {
         let slot = Self::slot_of(now);
         (0..SLOTS as u64)
             .filter_map(|age| slot.checked_sub(age))
             .filter(|&slot| slot <= self.newest && slot + SLOTS as u64 > self.newest)
             .filter_map(|slot| self.slots.get((slot % SLOTS as u64) as usize))
-            .map(|&sum| u64::from(sum))
+            .map(|slot| u64::from(of(slot)))
             .sum()
     }
 
-    /// The time that [`sum`](Self::sum) covers.
-    fn span(&self, now: Instant) -> Duration {
-        let Some(since) = self.since else { return Duration::ZERO };
+    /// Kilobits (1000 bits) a second of what are bytes.
+    fn kbps(&self, now: Instant, bytes: impl Fn(&Slot) -> u32) -> f64 {
+        let Some(since) = self.since else { return 0.0 };
         let into_slot = Duration::from_nanos(now.as_nanos() % SLOT.as_nanos() as u64);
-        now.since(since).min(SLOT * (SLOTS as u32 - 1) + into_slot)
+        let span = now.since(since).min(SLOT * (SLOTS as u32 - 1) + into_slot);
+        if span.is_zero() { 0.0 } else { self.sum(now, bytes) as f64 * 8.0 / 1000.0 / span.as_secs_f64() }
     }
+}
+
+/// `sum` changed by `change`, within what it can hold.
+fn changed(sum: u32, change: i64) -> u32 {
+    (i64::from(sum) + change).clamp(0, i64::from(u32::MAX)) as u32
 }
 
 /// After so many seconds a measurement of the jitter weighs a third (1/e) of a new one.
@@ -100,29 +117,28 @@ impl Spread {
 /// What a connection knows of its traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Statistics {
-    incoming: Window,
-    outgoing: Window,
-    settled: Window,
-    lost: Window,
+    window: Window,
     round_trips: Spread,
 }
 
 impl Statistics {
     /// Notes a datagram of `bytes` bytes that came and opened.
     pub fn on_received(&mut self, now: Instant, bytes: usize) {
-        self.incoming.add(now, bytes as i64);
+        self.window.note(now, |slot| slot.received = changed(slot.received, bytes as i64));
     }
 
     /// Notes a datagram of `bytes` bytes that left.
     pub fn on_sent(&mut self, now: Instant, bytes: usize) {
-        self.outgoing.add(now, bytes as i64);
+        self.window.note(now, |slot| slot.sent = changed(slot.sent, bytes as i64));
     }
 
     /// Notes packets whose fate became known. One that was taken for lost and arrived after all is
     /// one arrived more and one lost less.
     pub fn on_settled(&mut self, now: Instant, arrived: i64, lost: i64) {
-        self.settled.add(now, arrived + lost);
-        self.lost.add(now, lost);
+        self.window.note(now, |slot| {
+            slot.settled = changed(slot.settled, arrived + lost);
+            slot.lost = changed(slot.lost, lost);
+        });
     }
 
     /// Notes a round trip that was measured by an acknowledgement that arrived at `at`.
@@ -143,26 +159,21 @@ impl Statistics {
 
     /// Kilobits (1000 bits) a second that came lately, UDP payload.
     pub fn incoming_kbps(&self, now: Instant) -> f64 {
-        kbps(&self.incoming, now)
+        self.window.kbps(now, |slot| slot.received)
     }
 
     /// Kilobits (1000 bits) a second that left lately, UDP payload.
     pub fn outgoing_kbps(&self, now: Instant) -> f64 {
-        kbps(&self.outgoing, now)
+        self.window.kbps(now, |slot| slot.sent)
     }
 
     /// The share of packets sent lately that did not arrive, 0 to 1.
     pub fn packet_loss(&self, now: Instant) -> f64 {
-        match self.settled.sum(now) {
+        match self.window.sum(now, |slot| slot.settled) {
             0 => 0.0,
-            settled => self.lost.sum(now) as f64 / settled as f64,
+            settled => self.window.sum(now, |slot| slot.lost) as f64 / settled as f64,
         }
     }
-}
-
-fn kbps(window: &Window, now: Instant) -> f64 {
-    let span = window.span(now);
-    if span.is_zero() { 0.0 } else { window.sum(now) as f64 * 8.0 / 1000.0 / span.as_secs_f64() }
 }
 
 #[cfg(test)]
@@ -193,7 +204,7 @@ mod tests {
         let later = Instant::ZERO + Duration::from_secs(5);
         assert_eq!(statistics.outgoing_kbps(later), 0.0);
         statistics.on_sent(later, 500);
-        assert_eq!(statistics.outgoing.sum(later), 500);
+        assert_eq!(statistics.window.sum(later, |slot| slot.sent), 500);
     }
 
     #[test]

@@ -2,32 +2,46 @@
 //! passes to update. No part of the engine reads a clock, so a seed and a list of `dt` reproduce
 //! any run. Unix seconds are a separate input, used for the expiry of connect tokens alone.
 
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
 /// A point on the engine's clock.
 ///
-/// Arithmetic saturates: no `dt` and no time-out, however large, can overflow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(u64);
+/// Arithmetic saturates: no `dt` and no time-out, however large, can overflow. It is kept as its nanoseconds and
+/// one, so that a connection's many `Option<Instant>` take no more room than the time alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     /// The moment the handle was made.
-    pub const ZERO: Instant = Instant(0);
+    pub const ZERO: Instant = Instant(NonZeroU64::MIN);
 
     /// The moment `nanos` nanoseconds after the handle was made.
     pub const fn from_nanos(nanos: u64) -> Instant {
-        Instant(nanos)
+        Instant(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the handle was made.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// How long before `self` the moment `earlier` was; zero if it was not before.
     pub const fn since(self, earlier: Instant) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Instant {
+        Instant::ZERO
+    }
+}
+
+impl std::fmt::Debug for Instant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Instant({:?})", self.since(Instant::ZERO))
     }
 }
 
@@ -48,7 +62,7 @@ impl Sub<Duration> for Instant {
     type Output = Instant;
 
     fn sub(self, duration: Duration) -> Instant {
-        Instant(self.0.saturating_sub(nanos(duration)))
+        Instant::from_nanos(self.as_nanos().saturating_sub(nanos(duration)))
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) trait Receiver {
 
     /// Takes in a datagram; `None` for one that is too long.
     fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason>;
+
+    /// Says that a batch of datagrams was handed over.
+    fn end_batch(&mut self) {}
 }
 
 /// How many datagrams ahead one comes soon that a receiver is told to [`expect`](Receiver::expect).
@@ -213,6 +216,7 @@ impl Port {
                             );
                         }
                     }
+                    receiver.end_batch();
                     if drained {
                         return false;
                     }

@@ -591,6 +591,10 @@ impl Receiver for Server {
             None => self.handle_oversized(),
         }
     }
+
+    fn end_batch(&mut self) {
+        self.end_batch();
+    }
 }
 
 impl Drop for ServerHost {

@@ -206,6 +206,7 @@ impl Server {
             user_data: secret.user_data,
             heard_by: now + handshake.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
             active: false,
+            heard: false,
             waits_for_loan: false,
         };
         self.slots.occupy(index, Box::new(client));

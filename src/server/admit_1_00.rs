@@ -134,6 +134,7 @@ impl Server {
             user_data,
             heard_by: now + timeout.clamp(LEAST_HANDSHAKE, LONGEST_HANDSHAKE),
             active: false,
+            heard: false,
             waits_for_loan: false,
         };
         self.slots.occupy(index, Box::new(client));

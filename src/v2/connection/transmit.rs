@@ -55,6 +55,16 @@ impl Connection {
         }
     }
 
+    /// True if [`poll_transmit`](Self::poll_transmit) may make a packet now.
+    pub fn is_transmit_due(&mut self, context: &Context) -> bool {
+        let now = context.tick.now;
+        self.closing.is_some()
+            || self.outbox.has_reliable(now)
+            || self.outbox.reliable_cost() >= WORTH_PROBING
+            || self.path.due_old_probe(now).is_some()
+            || self.is_packet_due(context, Scope::Everything)
+    }
+
     fn transmit_data(
         &mut self,
         context: &mut Context,
