@@ -412,8 +412,10 @@ impl Server {
     /// When the server next has something to do by itself; ask again after every other call.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let now = self.context.tick.now;
-        let waiting =
-            !self.active.is_empty() || !self.heard.is_empty() || !self.replies.is_empty() || !self.closed_active.is_empty();
+        let waiting = !self.active.is_empty()
+            || !self.heard.is_empty()
+            || !self.replies.is_empty()
+            || !self.closed_active.is_empty();
         let closed = self.closed_order.front().and_then(|id| self.closed.get(id));
         let over = closed.and_then(|closed| closed.connection.poll_timeout(&self.context));
         let pending = self.admission_1_00.poll_timeout();

@@ -68,7 +68,11 @@ impl Window {
         let Some(since) = self.since else { return 0.0 };
         let into_slot = Duration::from_nanos(now.as_nanos() % SLOT.as_nanos() as u64);
         let span = now.since(since).min(SLOT * (SLOTS as u32 - 1) + into_slot);
-        if span.is_zero() { 0.0 } else { self.sum(now, bytes) as f64 * 8.0 / 1000.0 / span.as_secs_f64() }
+        if span.is_zero() {
+            0.0
+        } else {
+            self.sum(now, bytes) as f64 * 8.0 / 1000.0 / span.as_secs_f64()
+        }
     }
 }
 

@@ -30,8 +30,13 @@ pub struct Puppet {
 impl Puppet {
     /// Connects to the first server, which takes some steps of the world.
     pub fn connect(world: &mut World, client_id: u64) -> Puppet {
-        let token: [u8; TOKEN_SIZE] = world.token(client_id);
-        let token = ConnectToken::read(&token, APPLICATION, 0).unwrap();
+        let token = world.token(client_id);
+        Puppet::connect_with(world, client_id, &token)
+    }
+
+    /// Connects with a token.
+    pub fn connect_with(world: &mut World, client_id: u64, token: &[u8; TOKEN_SIZE]) -> Puppet {
+        let token = ConnectToken::read(token, APPLICATION, 0).unwrap();
         let packet: &[u8; PACKET_SIZE] = &token.packet;
         let prefix = AssociatedPrefix::new(APPLICATION);
         let mut attempt = Attempt::new([client_id as u8; 16], SEND_INTERVAL);

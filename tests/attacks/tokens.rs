@@ -1,7 +1,7 @@
 //! Tokens and handshakes of both protocols: altered, shown again, shown elsewhere, over a stop, a fork and a clock that
 //! is turned back.
 
-use crate::puppet::Victim;
+use crate::puppet::{Puppet, Victim, frames};
 use crate::world::{APPLICATION, Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::Client;
@@ -254,4 +254,55 @@ fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
     world.run(ms(500));
     assert_eq!((world.state(0), world.events().len()), (Connected, 1));
     assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (1, 1));
+}
+
+/// Somebody who collected thousands of valid tokens comes and leaves with each, until the server can remember no more.
+/// Then nobody new gets in before those expire, nothing that was used counts as unused, and who plays notices nothing.
+#[test]
+fn a_server_that_can_remember_no_more_tokens_admits_nobody_and_forgets_none() {
+    const MEMORY: u64 = 64 * 2 + 16_384;
+    const LIFETIME: u64 = 400;
+    let mut world = World::new(1);
+    world.config.max_clients = 2;
+    world.restart_server(0);
+    let options =
+        |world: &World, client_id| TokenOptions { lifetime: LIFETIME, ..world.token_options(client_id) };
+    let mut first = None;
+    let victim = options(&world, 0);
+    let token = world.token_with(&victim);
+    let client = world.add_client();
+    world.connect_with(client, &token);
+    world.run(ms(200));
+    assert_eq!(world.state(client), Connected);
+
+    let made = world.unix;
+    let leave = frames(|writer| assert!(writer.close(0, b"")));
+    for client_id in 1..MEMORY {
+        let options = options(&world, client_id);
+        let token = world.token_with(&options);
+        let mut puppet = Puppet::connect_with(&mut world, client_id, &token);
+        puppet.send(&mut world, &leave);
+        world.step();
+        first.get_or_insert(token);
+    }
+    assert_eq!(world.servers[0].server.connected(), 1);
+    Victim::check(&mut world);
+
+    let full = world.dropped(DropReason::Full);
+    let options = options(&world, MEMORY);
+    let token = world.token_with(&options);
+    let newcomer = world.add_client();
+    assert_eq!(shown_again(&mut world, newcomer, &token), ConnectionDenied);
+    assert!(world.dropped(DropReason::Full) > full);
+    let thief = world.add_client();
+    let first = first.expect("tokens were used");
+    assert_ne!(shown_again(&mut world, thief, &first), Connected);
+    assert!(world.dropped(DropReason::TokenUsed) > 0);
+    Victim::check(&mut world);
+
+    world.run_until(secs(LIFETIME), |world| world.unix > made + LIFETIME);
+    let newcomer = world.connect(MEMORY + 1);
+    world.run(ms(500));
+    assert_eq!(world.state(newcomer), Connected);
+    Victim::check(&mut world);
 }
