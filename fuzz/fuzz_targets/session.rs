@@ -139,6 +139,14 @@ struct Sent {
     delivery: u8,
     bytes: Vec<u8>,
     delivered: bool,
+    /// False for a message of a server that is gone, sent before its client had connected.
+    owed: bool,
+}
+
+impl Sent {
+    fn is_done(&self) -> bool {
+        self.delivered || !self.owed
+    }
 }
 
 /// The messages of one connection in one direction; a message names its place among them, by its id or, on
@@ -178,7 +186,7 @@ impl Flow {
         assert!(!sent.delivered, "message {id} came twice");
         let same = |sent: &&Sent| (sent.channel, sent.delivery) == (channel, delivery);
         match delivery {
-            0 => assert!(self.0[..id].iter().filter(same).all(|sent| sent.delivered), "{id} overtook"),
+            0 => assert!(self.0[..id].iter().filter(same).all(Sent::is_done), "{id} overtook"),
             3 => assert!(!self.0[id..].iter().filter(same).any(|sent| sent.delivered), "{id} is late"),
             _ => {}
         }
@@ -186,7 +194,7 @@ impl Flow {
     }
 
     fn is_complete(&self) -> bool {
-        self.0.iter().all(|sent| sent.delivered || sent.delivery >= 2)
+        self.0.iter().all(|sent| sent.is_done() || sent.delivery >= 2)
     }
 }
 
@@ -319,7 +327,7 @@ impl Session {
             return;
         };
         result.expect("there is room");
-        let sent = Sent { channel, delivery, bytes, delivered: false };
+        let sent = Sent { channel, delivery, bytes, delivered: false, owed: true };
         self.connections[salt][usize::from(down)].0.push(sent);
         if self.setup.immediate && delivery >= 2 {
             self.flush(down, false);
@@ -506,6 +514,12 @@ impl Session {
                 self.server.advance(self.clocks[DOWN].now(), UNIX);
                 self.slots.clear();
                 self.occupants.clear();
+                // A client that is connected finds out. One that is about to be gets in as if nothing had been sent.
+                if self.client.state() != ClientState::Connected
+                    && let Some(flows) = self.connections.last_mut()
+                {
+                    flows[DOWN].0.iter_mut().for_each(|sent| sent.owed = false);
+                }
             }
         }
     }
