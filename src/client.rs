@@ -7,7 +7,7 @@
 //! gives `None`.
 
 use crate::attempt_timer::AttemptTimer;
-use crate::connection::{Arrival, Connection, Context, End, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Connection, Context, End, Queued, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
@@ -185,7 +185,7 @@ impl Client {
     /// [`disconnect`](Self::disconnect) for a reason of the program's, with up to 255 bytes of `text`.
     pub fn disconnect_with(&mut self, reason: DisconnectReason, text: &[u8]) {
         if self.state > ClientState::Disconnected {
-            self.end_with(ClientState::Disconnected, Some(reason), text.into(), true);
+            self.end_with(ClientState::Disconnected, Some(reason), text.into(), Queued::Flushed);
         }
     }
 
@@ -439,17 +439,16 @@ impl Client {
 
     /// Ends everything in `state`; `tell` is the reason the server is given.
     fn end(&mut self, state: ClientState, tell: Option<DisconnectReason>) {
-        self.end_with(state, tell, Box::default(), false);
+        self.end_with(state, tell, Box::default(), Queued::Dropped);
     }
 
-    /// Ends everything in `state`; `tell` and `text` are what the server is given, after what is queued if
-    /// `flush` says so.
+    /// Ends everything in `state`; `tell` and `text` are what the server is given.
     fn end_with(
         &mut self,
         state: ClientState,
         tell: Option<DisconnectReason>,
         text: Box<[u8]>,
-        flush: bool,
+        queued: Queued,
     ) {
         self.state = state;
         self.reason = tell;
@@ -468,7 +467,7 @@ impl Client {
         let Some(mut connection) = self.connection.take() else { return };
         self.left = connection.take_ready();
         if let Some(reason) = tell.filter(|_| is_accepted(&connection)) {
-            connection.close(&self.context, reason, &self.text, flush);
+            connection.close(&self.context, reason, &self.text, queued);
             self.closing = Some(connection);
         }
     }

@@ -139,6 +139,15 @@ pub enum End {
     Violation,
 }
 
+/// What becomes of the messages that are queued when a connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// They leave first, as far as the window allows.
+    Flushed,
+    /// They are forgotten.
+    Dropped,
+}
+
 /// A connection of either protocol.
 #[allow(clippy::large_enum_variant, reason = "nearly all connections are the large ones")]
 pub enum Connection {
@@ -334,10 +343,9 @@ impl Connection {
         either!(self, connection => connection.poll_end())
     }
 
-    /// Closes the connection: with `flush` what is queued leaves first, as far as the window allows. CUTE
-    /// 1.00 carries neither reason nor text.
-    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], flush: bool) {
-        either!(self, connection => connection.close(context, reason, text, flush));
+    /// Closes the connection. CUTE 1.00 carries neither reason nor text.
+    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], queued: Queued) {
+        either!(self, connection => connection.close(context, reason, text, queued));
     }
 
     /// True once a closed connection has nothing more to say.

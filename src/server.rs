@@ -18,7 +18,7 @@ pub use events::Event;
 pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
 pub use slots::MAX_CLIENTS;
 
-use crate::connection::{Arrival, Connection, Context, End, Needed, Setup};
+use crate::connection::{Arrival, Connection, Context, End, Needed, Queued, Setup};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
@@ -132,6 +132,18 @@ struct Shown {
     random: ClientRandom,
     /// Cookies its responses showed, the last the one in use.
     cookies: Vec<CookieBytes>,
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EndedBy {
+    /// The client, which need not be told.
+    Client,
+    /// The server, which tells the client.
+    Server,
+    /// The program, which learns of it only after the next update. With `tell` the client is told, after
+    /// what is queued for it.
+    Program { tell: bool },
 }
 
 /// A timeout as clients are told it: rounded up, because 0 is never.
@@ -387,7 +399,7 @@ impl Server {
             client.connection.handle_timeout(&self.context);
             let heard_by = client.heard_by.max(self.context.silence_starts + LEAST_HANDSHAKE);
             if !client.connection.is_confirmed() && heard_by <= now {
-                self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
+                self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Server);
                 continue;
             }
             if !self.reap(index) {
@@ -428,25 +440,17 @@ impl Server {
         let Some(client) = self.slots.get_mut(index) else { return true };
         match client.connection.poll_end() {
             None => return false,
-            Some(End::Peer(reason, text)) => self.depart(index, reason, &text, false, false),
-            Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false),
+            Some(End::Peer(reason, text)) => self.depart(index, reason, &text, EndedBy::Client),
+            Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Server),
             Some(End::Violation) => {
-                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false)
+                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", EndedBy::Server)
             }
         }
         true
     }
 
-    /// Takes a client out of its slot. `tell` says whether it is told; `by_program` whether the
-    /// program did it, and learns of it only after the next update.
-    fn depart(
-        &mut self,
-        index: u32,
-        reason: DisconnectReason,
-        text: &[u8],
-        tell: bool,
-        by_program: bool,
-    ) {
+    /// Takes a client out of its slot, and tells those who do not know of it yet.
+    fn depart(&mut self, index: u32, reason: DisconnectReason, text: &[u8], by: EndedBy) {
         let Some(mut client) = self.slots.vacate(index) else { return };
         self.timers.set(index, None);
         self.lending.on_disconnected(index);
@@ -455,15 +459,19 @@ impl Server {
             self.by_token.remove(&shown.token);
         }
         let ready = client.connection.take_ready();
-        self.events.on_disconnected(index, (reason, text.into()), ready, by_program);
-        if !tell {
-            if client.connection.version() == Version::V1 {
-                self.by_address.remove(&client.connection.path().remote);
+        self.events.on_disconnected(index, (reason, text.into()), ready, by);
+        let queued = match by {
+            EndedBy::Server => Queued::Dropped,
+            EndedBy::Program { tell: true } => Queued::Flushed,
+            EndedBy::Client | EndedBy::Program { tell: false } => {
+                if client.connection.version() == Version::V1 {
+                    self.by_address.remove(&client.connection.path().remote);
+                }
+                return;
             }
-            return;
-        }
+        };
         let id = client.id;
-        client.connection.close(&self.context, reason, text, by_program);
+        client.connection.close(&self.context, reason, text, queued);
         if self.closed_order.len() >= self.slots.capacity() {
             self.forget_closed();
         }
@@ -555,14 +563,14 @@ impl Server {
     /// Sends a client away. Its event comes with the next update; with `tell` what is queued for it
     /// still leaves, and then the reason with up to 255 bytes of `text`.
     pub fn disconnect(&mut self, index: u32, reason: DisconnectReason, text: &[u8], tell: bool) {
-        self.depart(index, reason, text, tell, true);
+        self.depart(index, reason, text, EndedBy::Program { tell });
     }
 
     /// Sends all clients away and takes in nothing more. Datagrams and events can still be polled.
     pub fn stop(&mut self) {
         let all: Vec<u32> = self.slots.occupied().collect();
         for index in all {
-            self.depart(index, DisconnectReason::SERVER_STOPPED, b"", true, true);
+            self.depart(index, DisconnectReason::SERVER_STOPPED, b"", EndedBy::Program { tell: true });
         }
         self.replies.clear();
         self.admission_1_00.restart(&mut self.context.generator);
@@ -575,7 +583,7 @@ impl Server {
     pub fn restart(&mut self, seed: [u8; 32]) {
         let all: Vec<u32> = self.slots.occupied().collect();
         for index in all {
-            self.depart(index, DisconnectReason::TIMED_OUT, b"", false, true);
+            self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Program { tell: false });
         }
         self.closed.clear();
         self.closed_order.clear();

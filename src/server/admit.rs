@@ -1,7 +1,9 @@
 //! Who is let in with a token of CUTE 2.00 (PROTOCOL section 5). Requests are judged without keeping
 //! anything; a response that shows the cookie and proves the token's keys gets a slot.
 
-use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds};
+use super::{
+    Client, EndedBy, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds,
+};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::rate_limit::LEAST_RATE;
@@ -169,7 +171,7 @@ impl Server {
         keys: &SessionKeys,
     ) -> Result<(), DropReason> {
         if let Some(&index) = self.by_client.get(&token.secret.client_id) {
-            self.depart(index, DisconnectReason::REPLACED, b"", true, false);
+            self.depart(index, DisconnectReason::REPLACED, b"", EndedBy::Server);
         }
         let Some((index, connection_id)) = self.slots.vacant() else { return Err(DropReason::Full) };
         let accept = Accept {

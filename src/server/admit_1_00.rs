@@ -1,7 +1,7 @@
 //! Who is let in with a token of CUTE 1.00: a valid one earns a challenge, and its echo a slot. Packets of this
 //! protocol name no connection, so connections are found by address.
 
-use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server, whole_seconds};
+use super::{Client, EndedBy, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server, whole_seconds};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;
@@ -95,7 +95,7 @@ impl Server {
             return Err(DropReason::Full);
         }
         if let Some(index) = holder {
-            self.depart(index, DisconnectReason::REPLACED, b"", true, false);
+            self.depart(index, DisconnectReason::REPLACED, b"", EndedBy::Server);
         }
         // The program may not have heard yet that an earlier client is gone: the response comes again.
         let Some((index, id)) = self.slots.vacant() else { return Err(DropReason::Full) };

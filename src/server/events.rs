@@ -2,6 +2,7 @@
 //! they happened, then messages by client index, reliable ones before unreliable ones. The messages of
 //! a client that is gone come before the news that it is gone.
 
+use super::EndedBy;
 use super::slots::Slots;
 use crate::connection::{Connection, Needed};
 use crate::message::Message;
@@ -117,14 +118,13 @@ impl EventQueue {
         self.news.push_back(News::Connected { index, client_id, address });
     }
 
-    /// Notes that a client is gone, and keeps what it had sent. `by_program` holds the news back
-    /// until the next update.
+    /// Notes that a client is gone, and keeps what it had sent.
     pub fn on_disconnected(
         &mut self,
         index: u32,
         (reason, text): (DisconnectReason, Box<[u8]>),
         (left, channel_messages): (Ready, Ready),
-        by_program: bool,
+        by: EndedBy,
     ) {
         self.packets.set.remove(index);
         self.channels.set.remove(index);
@@ -137,7 +137,10 @@ impl EventQueue {
             self.departed.push_back((index, channel_messages));
         }
         let news = News::Disconnected { index, reason, text, left };
-        if by_program { self.held.push(news) } else { self.news.push_back(news) }
+        match by {
+            EndedBy::Program { .. } => self.held.push(news),
+            EndedBy::Client | EndedBy::Server => self.news.push_back(news),
+        }
     }
 
     /// Drops what the first of the gone clients left: channel messages first, which programs without

@@ -2,7 +2,7 @@
 //! message is larger borrows from a common pool until the program has taken the message. So every message
 //! that the protocol allows can be sent, and no number of clients takes more than the whole.
 
-use super::Server;
+use super::{EndedBy, Server};
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
@@ -149,7 +149,7 @@ impl Server {
             let Some(client) = self.slots.get_mut(index) else { continue };
             let idle = client.connection.progress_at().max(since) + PATIENCE <= now;
             if client.connection.owes() && (idle || due <= now) {
-                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", true, false);
+                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", EndedBy::Server);
             }
         }
     }

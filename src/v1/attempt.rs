@@ -6,7 +6,7 @@ use super::connection::{Connection, SEND_INTERVAL};
 use super::packet::{Accepted, CHALLENGE_DATA_SIZE, Challenge, Packet, Side};
 use super::packet_seal::PacketSeal;
 use crate::attempt_timer::AttemptTimer;
-use crate::connection::{Context, Setup};
+use crate::connection::{Context, Queued, Setup};
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
@@ -109,7 +109,7 @@ impl Attempt {
     pub fn into_closing(self, context: &Context, path: Path, setup: Setup) -> Connection {
         let accepted = Accepted { client_id: 0, max_clients: 0, connection_timeout: 0 };
         let mut connection = self.into_connection(context, path, accepted, setup);
-        connection.close(context, DisconnectReason::LEFT, b"", false);
+        connection.close(context, DisconnectReason::LEFT, b"", Queued::Dropped);
         connection
     }
 }

@@ -8,7 +8,7 @@ use super::inbox::Inbox;
 use super::packet::{Accepted, MAX_PAYLOAD_SIZE, MAX_SIZE, Packet, Side};
 use super::packet_seal::PacketSeal;
 use super::transport::Transport;
-use crate::connection::{Arrival, Context, End, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Context, End, Queued, Scope, Setup, Transmit};
 use crate::drop_reason::DropReason;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
@@ -222,13 +222,12 @@ impl Connection {
         self.end.take()
     }
 
-    /// Closes the connection: with `flush` what is queued leaves as far as the window allows, then ten
-    /// disconnects, which carry neither reason nor text. A peer that did not hear them is told again for a
-    /// while.
-    pub fn close(&mut self, context: &Context, _reason: DisconnectReason, _text: &[u8], flush: bool) {
+    /// Closes the connection with ten disconnects, which carry neither reason nor text. A peer that did not
+    /// hear them is told again for a while.
+    pub fn close(&mut self, context: &Context, _reason: DisconnectReason, _text: &[u8], queued: Queued) {
         self.closing = Some(Closing {
             copies: DISCONNECT_COPIES,
-            flushing: flush,
+            flushing: queued == Queued::Flushed,
             answered_at: None,
             until: context.tick.now + CLOSE_PATIENCE,
         });
@@ -550,7 +549,7 @@ mod tests {
         let mut f = confirmed(SETUP);
         f.at(0);
         f.server.send(0, Delivery::ReliableOrdered, 0, b"last words").unwrap();
-        f.server.close(&f.context, DisconnectReason::KICKED, b"", true);
+        f.server.close(&f.context, DisconnectReason::KICKED, b"", Queued::Flushed);
         let sent = f.at(10);
         assert_eq!((sent[0], &sent[1..]), (Payload, &[Disconnect; 10][..]));
         assert_eq!(f.at(500), []);

@@ -17,7 +17,7 @@ use super::path::{PathState, ProbeBytes};
 use super::received::ReceivedPackets;
 use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
-use crate::connection::{Arrival, Context, End, Needed, Scope, Setup, Transmit};
+use crate::connection::{Arrival, Context, End, Needed, Queued, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
@@ -336,15 +336,14 @@ impl Connection {
         self.end.take()
     }
 
-    /// Closes the connection: what is queued leaves as far as the window allows, then CLOSE, three
-    /// times; after that a peer that did not hear it is told again for a while.
-    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], flush: bool) {
+    /// Closes the connection with CLOSE, three times. A peer that did not hear it is told again for a while.
+    pub fn close(&mut self, context: &Context, reason: DisconnectReason, text: &[u8], queued: Queued) {
         let until = context.tick.now + self.probe_timeout(context) * CLOSE_PATIENCE;
         self.closing = Some(Box::new(Closing {
             reason,
             text: text.into(),
             copies: CLOSE_COPIES,
-            flushing: flush,
+            flushing: queued == Queued::Flushed,
             answered_at: None,
             until,
         }));

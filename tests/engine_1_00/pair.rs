@@ -1,6 +1,6 @@
 //! A client and a server with one client, and a network between them.
 
-use cute_net::connection::{Arrival, Context, End, Scope, Setup};
+use cute_net::connection::{Arrival, Context, End, Queued, Scope, Setup};
 use cute_net::crypto::Key;
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint::Path;
@@ -143,7 +143,7 @@ impl Pair {
 
     pub fn close(&mut self, end: usize) {
         let connection = self.ends_of[end].as_mut().unwrap();
-        connection.close(&self.contexts[end], DisconnectReason::LEFT, b"", true);
+        connection.close(&self.contexts[end], DisconnectReason::LEFT, b"", Queued::Flushed);
     }
 
     pub fn statistics(&self, end: usize) -> &Statistics {
