@@ -35,6 +35,15 @@ pub enum Urgency {
     Strict,
 }
 
+/// Whether a packet will probably leave before the next update, which an acknowledgement can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// One will.
+    Expected,
+    /// Nobody knows.
+    None,
+}
+
 /// The packets received, and what of them the peer has yet to be told.
 #[derive(Debug, Default)]
 pub struct ReceivedPackets {
@@ -100,10 +109,9 @@ impl ReceivedPackets {
         self.strict_since.is_some() || self.lazy >= LAZY_LEAST
     }
 
-    /// True if an acknowledgement must leave in this update, alone if need be. With `company`, a packet that
-    /// will probably leave before the next one, it can wait for that.
-    pub fn is_ack_due(&self, tick: &Tick, company: bool) -> bool {
-        let next_is_late = tick.interval() > SLOW_TICK && !company;
+    /// True if an acknowledgement must leave in this update, alone if need be.
+    pub fn is_ack_due(&self, tick: &Tick, company: Company) -> bool {
+        let next_is_late = tick.interval() > SLOW_TICK && company == Company::None;
         if self.strict_since.is_some() && (self.at_once || tick.stands_still() || next_is_late) {
             return true;
         }
@@ -197,44 +205,45 @@ mod tests {
     #[test]
     fn reliable_data_is_acknowledged_in_the_same_update_at_60_hz() {
         let received = received([0], Urgency::Strict);
-        assert!(received.is_ack_due(&tick(16), false));
+        assert!(received.is_ack_due(&tick(16), Company::None));
         assert!(received.wants_ack());
     }
 
     #[test]
     fn reliable_data_waits_a_little_on_fast_ticks_unless_out_of_order() {
         let in_order = received([0, 1], Urgency::Strict);
-        assert!(!in_order.is_ack_due(&tick(4), false));
+        assert!(!in_order.is_ack_due(&tick(4), Company::None));
         assert!(
-            in_order.is_ack_due(&tick(12), false) || in_order.deadline() == Some(Instant::ZERO + ms(25))
+            in_order.is_ack_due(&tick(12), Company::None)
+                || in_order.deadline() == Some(Instant::ZERO + ms(25))
         );
         let gap = received([0, 2], Urgency::Strict);
-        assert!(gap.is_ack_due(&tick(4), false));
+        assert!(gap.is_ack_due(&tick(4), Company::None));
     }
 
     #[test]
     fn what_is_owed_waits_for_messages_that_will_follow_unless_out_of_order() {
-        assert!(!received([0], Urgency::Strict).is_ack_due(&tick(16), true));
-        assert!(received([0, 2], Urgency::Strict).is_ack_due(&tick(16), true));
+        assert!(!received([0], Urgency::Strict).is_ack_due(&tick(16), Company::Expected));
+        assert!(received([0, 2], Urgency::Strict).is_ack_due(&tick(16), Company::Expected));
     }
 
     #[test]
     fn a_program_whose_clock_stands_still_acknowledges_at_once() {
         let mut tick = Tick::default();
         tick.advance(Instant::ZERO);
-        assert!(received([0], Urgency::Strict).is_ack_due(&tick, false));
-        assert!(!received([0], Urgency::None).is_ack_due(&tick, false));
+        assert!(received([0], Urgency::Strict).is_ack_due(&tick, Company::None));
+        assert!(!received([0], Urgency::None).is_ack_due(&tick, Company::None));
     }
 
     #[test]
     fn unreliable_data_earns_few_acknowledgements() {
         assert!(!received([0, 1], Urgency::Lazy).wants_ack());
-        assert!(!received([0, 1], Urgency::Lazy).is_ack_due(&tick(200), false));
+        assert!(!received([0, 1], Urgency::Lazy).is_ack_due(&tick(200), Company::None));
         let three = received([0, 1, 2], Urgency::Lazy);
         assert!(three.wants_ack());
-        assert!(!three.is_ack_due(&tick(16), false));
-        assert!(three.is_ack_due(&tick(60), false));
-        assert!(received(0..8, Urgency::Lazy).is_ack_due(&tick(1), false));
+        assert!(!three.is_ack_due(&tick(16), Company::None));
+        assert!(three.is_ack_due(&tick(60), Company::None));
+        assert!(received(0..8, Urgency::Lazy).is_ack_due(&tick(1), Company::None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
 use crate::v2::outbox::{Outbox, Turn};
 use crate::v2::packet::Side;
+use crate::v2::received::Company;
 use crate::v2::send_space::Filling;
 use crate::v2::sent_packets::SentFrame;
 use std::time::Duration;
@@ -188,15 +189,19 @@ impl Connection {
             || self.inbox.credit.is_grant_due()
             || self.outbox.blocked_at() > self.blocked_sent
             || self.path.due_probe(now).is_some()
-            || self.received.is_ack_due(&context.tick, self.expects_to_send(context))
+            || self.received.is_ack_due(&context.tick, self.company(context))
     }
 
-    /// True if messages left in the tick that this update ended, but none in this one so far: a program that
-    /// sends something every tick will do so again, and what is owed can go with it.
-    fn expects_to_send(&self, context: &Context) -> bool {
+    /// Where messages left in the tick that this update ended, but none in this one so far, the program
+    /// probably sends something every tick, and what is owed can go with it.
+    fn company(&self, context: &Context) -> Company {
         let (now, interval) = (context.tick.now, context.tick.interval());
-        interval <= LONGEST_WAIT_FOR_COMPANY
-            && self.messages_at.is_some_and(|at| at < now && at + interval >= now)
+        let sent_last_tick = self.messages_at.is_some_and(|at| at < now && at + interval >= now);
+        if sent_last_tick && interval <= LONGEST_WAIT_FOR_COMPANY {
+            Company::Expected
+        } else {
+            Company::None
+        }
     }
 
     /// True if a packet may leave for reliable messages alone.
@@ -214,7 +219,7 @@ impl Connection {
         sent: &mut Vec<SentFrame>,
     ) -> bool {
         let now = context.tick.now;
-        if (self.received.wants_ack() || self.received.is_ack_due(&context.tick, false))
+        if (self.received.wants_ack() || self.received.is_ack_due(&context.tick, Company::None))
             && let Some(told) = self.received.write_ack(now, writer)
         {
             sent.push(SentFrame::Ack { smallest: *told.start(), largest: *told.end() });
