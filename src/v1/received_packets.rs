@@ -40,16 +40,24 @@ pub struct ReceivedPackets {
 }
 
 impl ReceivedPackets {
-    /// The number of a packet that has just come; `None` if it came before or is too old to know. `newer` says
-    /// that it was sent after all others that came: then it is ahead of them, however many were lost.
-    pub fn number(&self, sequence: u16, newer: bool) -> Option<u64> {
-        let expected = self.window.highest().map_or(0, |highest| highest + 1);
-        let ahead = sequence.wrapping_sub(expected as u16);
-        let number = match newer {
-            true => expected + u64::from(ahead),
-            false => expected.checked_sub(u64::from(ahead.wrapping_neg()))?,
-        };
+    /// The number of a packet that has just come, and was sent after all others that came: it is ahead of
+    /// them, however many were lost.
+    pub fn newest_number(&self, sequence: u16) -> u64 {
+        let expected = self.expected();
+        expected + u64::from(sequence.wrapping_sub(expected as u16))
+    }
+
+    /// The number of a packet that has just come, and was sent before another that came; `None` if it came
+    /// before or is too old to know.
+    pub fn overtaken_number(&self, sequence: u16) -> Option<u64> {
+        let expected = self.expected();
+        let behind = (expected as u16).wrapping_sub(sequence);
+        let number = expected.checked_sub(u64::from(behind))?;
         self.window.is_fresh(number).then_some(number)
+    }
+
+    fn expected(&self) -> u64 {
+        self.window.highest().map_or(0, |highest| highest + 1)
     }
 
     /// Notes a packet that came.
@@ -189,19 +197,19 @@ mod tests {
     #[test]
     fn numbers_go_on_over_the_wrap_and_each_counts_once() {
         let mut received = ReceivedPackets::default();
-        assert_eq!(received.number(65_535, false), None);
+        assert_eq!(received.overtaken_number(65_535), None);
         for number in 0..200_000u64 {
             let sequence = number as u16;
-            assert_eq!(received.number(sequence, true), Some(number));
+            assert_eq!(received.newest_number(sequence), number);
             received.insert(number, Wants::Sometime, NOW);
-            assert_eq!(received.number(sequence, false), None);
+            assert_eq!(received.overtaken_number(sequence), None);
             assert!(received.headers.len() <= MAX_HEADERS);
         }
-        assert_eq!(received.number(200_010_u64 as u16, true), Some(200_010));
+        assert_eq!(received.newest_number(200_010_u64 as u16), 200_010);
         received.insert(200_010, Wants::Nothing, NOW);
-        assert_eq!(received.number(200_009_u64 as u16, false), Some(200_009));
-        assert_eq!(received.number((200_010_u64 - 1024) as u16, false), None);
-        assert_eq!(received.number((200_010_u64 - 30_000) as u16, false), None);
+        assert_eq!(received.overtaken_number(200_009_u64 as u16), Some(200_009));
+        assert_eq!(received.overtaken_number((200_010_u64 - 1024) as u16), None);
+        assert_eq!(received.overtaken_number((200_010_u64 - 30_000) as u16), None);
     }
 
     #[test]
@@ -210,10 +218,10 @@ mod tests {
             let mut received = ReceivedPackets::default();
             (0..10).for_each(|number| received.insert(number, Wants::Sometime, NOW));
             let number = 9 + lost + 1;
-            assert_eq!(received.number(number as u16, true), Some(number), "{lost}");
+            assert_eq!(received.newest_number(number as u16), number, "{lost}");
             received.insert(number, Wants::Sometime, NOW);
-            assert_eq!(received.number(number as u16, false), None);
-            assert_eq!(received.number((number - 1) as u16, false), Some(number - 1));
+            assert_eq!(received.overtaken_number(number as u16), None);
+            assert_eq!(received.overtaken_number((number - 1) as u16), Some(number - 1));
         }
     }
 }

@@ -84,9 +84,13 @@ impl Scripted {
         // The scripts do not say how packets were sealed: in the order of their numbers.
         let ahead = header.sequence.wrapping_sub(self.newest as u16) as i16;
         let packet = self.newest.saturating_add_signed(i64::from(ahead));
-        let newer = packet > self.newest;
+        let number = if packet > self.newest {
+            Some(self.received.newest_number(header.sequence))
+        } else {
+            self.received.overtaken_number(header.sequence)
+        };
         self.newest = self.newest.max(packet);
-        if let Some(number) = self.received.number(header.sequence, newer) {
+        if let Some(number) = number {
             self.received.insert(number, Wants::Nothing, Instant::ZERO);
             let Scripted { sent, unacknowledged, .. } = self;
             sent.on_header(&header, Instant::ZERO, |fragment| {
