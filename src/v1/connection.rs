@@ -173,7 +173,7 @@ impl Connection {
             return Err(SendError::NoSequence);
         }
         self.busy_at = Some(self.sent_at.max(self.heard_at));
-        self.transport.send(delivery.is_reliable(), &bytes.into())
+        self.transport.send(delivery, &bytes.into())
     }
 
     /// Does nothing: there is one channel.

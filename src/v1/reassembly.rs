@@ -2,7 +2,7 @@
 //! claims (D29): what comes in order is appended, what comes ahead of it waits as it is.
 
 use super::payload::{FRAGMENT_SIZE, Fragment};
-use crate::message::{MESSAGE_COST, Message, MessageInfo};
+use crate::message::{Delivery, MESSAGE_COST, Message, MessageInfo};
 use std::collections::BTreeMap;
 
 /// A message of which some fragments came.
@@ -96,8 +96,8 @@ impl Assembly {
     }
 
     /// The whole message.
-    pub fn finish(self, reliable: bool) -> Message {
-        let info = MessageInfo { channel: 0, reliable, id: 0 };
+    pub fn finish(self, delivery: Delivery) -> Message {
+        let info = MessageInfo { channel: 0, reliable: delivery.is_reliable(), id: 0 };
         Message::from_buffer(info, self.buffer)
     }
 }
@@ -130,10 +130,10 @@ mod tests {
         let mut assembly = Assembly::new(2);
         assembly.add(&fragment(2, 1, &[]));
         assert_eq!(assembly.add(&fragment(2, 0, &[3; 1100])), Added::Complete);
-        assert_eq!(assembly.finish(false).payload(), [3; 1100]);
+        assert_eq!(assembly.finish(Delivery::Unreliable).payload(), [3; 1100]);
         let mut assembly = Assembly::new(1);
         assert_eq!(assembly.add(&fragment(1, 0, &[])), Added::Complete);
-        assert!(assembly.finish(false).is_empty());
+        assert!(assembly.finish(Delivery::Unreliable).is_empty());
     }
 
     proptest! {
@@ -153,7 +153,7 @@ mod tests {
                 prop_assert_eq!(assembly.add(&fragment(count, *index, bytes)), Added::Nothing);
                 prop_assert!(assembly.held() <= assembly.most());
             }
-            let whole = assembly.finish(true);
+            let whole = assembly.finish(Delivery::ReliableOrdered);
             prop_assert_eq!(whole.payload(), &message[..]);
         }
     }

@@ -4,7 +4,7 @@
 
 use super::payload::{Fragment, MAX_MESSAGE_SIZE};
 use super::reassembly::Assembly;
-use crate::message::{MESSAGE_COST, Message, MessageInfo};
+use crate::message::{Delivery, MESSAGE_COST, Message, MessageInfo};
 use crate::time::Instant;
 use std::collections::BTreeMap;
 
@@ -133,7 +133,7 @@ impl ReliableReceiver {
         {
             let assembly = entry.remove();
             self.assembling -= assembly.held();
-            self.deliver(assembly.finish(true), deliver);
+            self.deliver(assembly.finish(Delivery::ReliableOrdered), deliver);
         }
     }
 

@@ -12,7 +12,7 @@ use super::unreliable_queue::UnreliableQueue;
 use crate::bytes::{Malformed, Writer};
 use crate::connection::Scope;
 use crate::drop_reason::DropReason;
-use crate::message::MESSAGE_COST;
+use crate::message::{Delivery, MESSAGE_COST};
 use crate::ready::InboxBudget;
 use crate::rtt::RttEstimator;
 use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError};
@@ -69,7 +69,7 @@ impl Transport {
     }
 
     /// Queues a message.
-    pub fn send(&mut self, reliable: bool, bytes: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, delivery: Delivery, bytes: &[u8]) -> Result<(), SendError> {
         if bytes.is_empty() {
             return Err(SendError::Empty);
         }
@@ -78,10 +78,10 @@ impl Transport {
         }
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable.cost() + self.unreliable.cost() + cost > QUEUE_BUDGET;
-        if full || (reliable && self.reliable.cost() + cost > RELIABLE_BUDGET) {
+        if full || (delivery.is_reliable() && self.reliable.cost() + cost > RELIABLE_BUDGET) {
             return Err(SendError::QueueFull);
         }
-        if reliable {
+        if delivery.is_reliable() {
             self.reliable.push(bytes)
         } else {
             self.unreliable.push(bytes)
@@ -285,6 +285,7 @@ impl Transport {
 mod tests {
     use super::*;
     use crate::ready::Source;
+    use Delivery::{ReliableOrdered, Unreliable};
     use proptest::prelude::*;
 
     fn transport() -> Transport {
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn d34_one_way_reliable_messages_are_acknowledged_without_data_and_acknowledgements_are_not() {
         let (mut one, mut two) = (transport(), transport());
-        (0..40).for_each(|_| one.send(true, &[7; 10]).unwrap());
+        (0..40).for_each(|_| one.send(ReliableOrdered, &[7; 10]).unwrap());
         let mut millisecond = 0;
         let mut alone = 0;
         while !one.reliable.is_empty() {
@@ -346,7 +347,7 @@ mod tests {
         let mut one = transport();
         let mut two = Transport::new(Duration::MAX, InboxBudget { reliable: 1000, unreliable: 1000 });
         for number in 0..20 {
-            one.send(true, &[number; 100]).unwrap();
+            one.send(ReliableOrdered, &[number; 100]).unwrap();
         }
         let now = tick(0).now;
         let results: Vec<_> =
@@ -361,7 +362,7 @@ mod tests {
     #[test]
     fn acknowledgements_count_in_a_packet_whose_fragment_is_refused() {
         let (mut one, mut two) = (transport(), transport());
-        one.send(true, b"message").unwrap();
+        one.send(ReliableOrdered, b"message").unwrap();
         let sent = payloads(&mut one, &tick(0));
         let now = tick(0).now;
         take(&mut two, &sent[0], now).1.unwrap();
@@ -377,11 +378,11 @@ mod tests {
     fn d49_an_original_that_was_silent_says_nothing_of_the_round_trip() {
         let (mut one, mut two) = (transport(), transport());
         let mut exchange = |sent: u64, answered: u64| {
-            one.send(true, b"message").unwrap();
+            one.send(ReliableOrdered, b"message").unwrap();
             for payload in payloads(&mut one, &tick(sent)) {
                 take(&mut two, &payload, tick(sent).now).1.unwrap();
             }
-            two.send(false, b"answer").unwrap();
+            two.send(Unreliable, b"answer").unwrap();
             let answer = payloads(&mut two, &tick(answered)).remove(0);
             take(&mut one, &answer, tick(answered).now).1.unwrap();
             one.rtt.measured().map(|measured| measured.as_millis())
@@ -397,8 +398,8 @@ mod tests {
         let budget = InboxBudget::DEFAULT;
         let (mut one, mut two) = (transport(), Transport::new(Duration::MAX, budget));
         let message: Vec<u8> = (0..MAX_MESSAGE_SIZE).map(|at| (at / 7) as u8).collect();
-        one.send(true, &message).unwrap();
-        one.send(true, &message[..9_000_000]).unwrap();
+        one.send(ReliableOrdered, &message).unwrap();
+        one.send(ReliableOrdered, &message[..9_000_000]).unwrap();
         let (mut arrived, mut sent) = (Vec::new(), 0);
         for step in 0.. {
             assert!(step < 2000);
@@ -427,7 +428,7 @@ mod tests {
     #[test]
     fn d47_bulk_to_an_original_is_as_fast_as_its_acknowledgements_allow() {
         let mut one = transport();
-        one.send(true, &vec![1; 2000 * 1100]).unwrap();
+        one.send(ReliableOrdered, &vec![1; 2000 * 1100]).unwrap();
         let mut original = ReceivedPackets::default();
         let (mut fragments, mut step) = (0, 0);
         while !one.reliable.is_empty() {
@@ -459,10 +460,10 @@ mod tests {
         let mut transport = transport();
         let largest = vec![0; MAX_MESSAGE_SIZE + 1];
         let refused = Err(SendError::TooLarge { bytes: 20_971_501, most: 20_971_500 });
-        assert_eq!(transport.send(true, &largest), refused);
-        assert_eq!(transport.send(true, &largest[1..]), Ok(()));
-        assert_eq!(transport.send(true, &largest[1..]), Err(SendError::QueueFull));
-        assert_eq!(transport.send(false, b""), Err(SendError::Empty));
+        assert_eq!(transport.send(ReliableOrdered, &largest), refused);
+        assert_eq!(transport.send(ReliableOrdered, &largest[1..]), Ok(()));
+        assert_eq!(transport.send(ReliableOrdered, &largest[1..]), Err(SendError::QueueFull));
+        assert_eq!(transport.send(Unreliable, b""), Err(SendError::Empty));
     }
 
     proptest! {
@@ -474,7 +475,7 @@ mod tests {
         ) {
             let mut transport = Transport::new(
                 Duration::MAX, InboxBudget { reliable: 20_000, unreliable: 20_000 });
-            transport.send(true, &[1; 50_000]).unwrap();
+            transport.send(ReliableOrdered, &[1; 50_000]).unwrap();
             for (step, ((sequence, ack, bits), prefix, message, count, index, size)) in
                 packets.into_iter().enumerate()
             {

@@ -4,7 +4,7 @@
 
 use super::payload::{FRAGMENT_SIZE, Fragment};
 use super::reassembly::{Added, Assembly};
-use crate::message::{Message, MessageInfo};
+use crate::message::{Delivery, Message, MessageInfo};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl UnreliableReceiver {
         }
         let whole = self.partial.remove(place)?;
         self.held -= whole.assembly.held();
-        Some(whole.assembly.finish(false))
+        Some(whole.assembly.finish(Delivery::Unreliable))
     }
 
     /// Bytes of memory held.

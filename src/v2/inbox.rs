@@ -49,8 +49,8 @@ struct ReceiveChannel {
 impl Default for ReceiveChannel {
     fn default() -> Self {
         ReceiveChannel {
-            ordered: ReceiveSpace::new(true),
-            unordered: ReceiveSpace::new(false),
+            ordered: ReceiveSpace::new(Delivery::ReliableOrdered),
+            unordered: ReceiveSpace::new(Delivery::ReliableUnordered),
             assemblies: UnreliableAssemblies::default(),
             sequenced: None,
         }

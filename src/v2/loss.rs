@@ -406,6 +406,7 @@ mod tests {
     use super::super::frame_writer::FrameWriter;
     use super::super::sent_packets::SentMessage;
     use super::*;
+    use crate::message::Delivery;
     use std::ops::RangeInclusive;
 
     const fn ms(milliseconds: u64) -> Duration {
@@ -418,7 +419,7 @@ mod tests {
             offset: 0,
             length: 1,
             channel: 0,
-            ordered: true,
+            delivery: Delivery::ReliableOrdered,
             again: false,
         })
     }

@@ -56,7 +56,7 @@ impl SendChannel {
     fn new(channel: u8) -> SendChannel {
         SendChannel {
             number: channel,
-            ordered: SendSpace::new(channel, true),
+            ordered: SendSpace::new(channel, Delivery::ReliableOrdered),
             unordered: None,
             unreliable: UnreliableQueue::default(),
             reliable: 0,
@@ -75,10 +75,13 @@ impl SendChannel {
         std::iter::once(&mut self.ordered).chain(self.unordered.as_deref_mut())
     }
 
-    fn space(&mut self, ordered: bool) -> &mut SendSpace {
+    /// The space of a reliable `delivery`.
+    fn space(&mut self, delivery: Delivery) -> &mut SendSpace {
+        if delivery == Delivery::ReliableOrdered {
+            return &mut self.ordered;
+        }
         let number = self.number;
-        let unordered = || Box::new(SendSpace::new(number, false));
-        if ordered { &mut self.ordered } else { self.unordered.get_or_insert_with(unordered) }
+        self.unordered.get_or_insert_with(|| Box::new(SendSpace::new(number, delivery)))
     }
 }
 
@@ -158,14 +161,10 @@ impl Outbox {
         if delivery.is_reliable() {
             channel.reliable += cost;
             self.reliable += cost;
+            channel.space(delivery).push(id, bytes);
         } else {
             self.unreliable += cost;
-        }
-        match delivery {
-            Delivery::ReliableOrdered => channel.space(true).push(id, bytes),
-            Delivery::ReliableUnordered => channel.space(false).push(id, bytes),
-            Delivery::Unreliable => channel.unreliable.push(id, false, bytes),
-            Delivery::UnreliableSequenced => channel.unreliable.push(id, true, bytes),
+            channel.unreliable.push(id, delivery, bytes);
         }
         Ok(())
     }
@@ -328,7 +327,7 @@ impl Outbox {
     /// Notes that bytes of a message arrived.
     pub fn on_acked(&mut self, sent: &SentMessage) {
         if let Some(Some(channel)) = self.channels.get_mut(usize::from(sent.channel))
-            && let Some(cost) = channel.space(sent.ordered).on_acked(sent)
+            && let Some(cost) = channel.space(sent.delivery).on_acked(sent)
         {
             self.reliable = self.reliable.saturating_sub(cost);
             channel.reliable = channel.reliable.saturating_sub(cost);
@@ -338,7 +337,7 @@ impl Outbox {
     /// Notes that bytes of a message must be sent again.
     pub fn on_lost(&mut self, sent: &SentMessage) {
         if let Some(Some(channel)) = self.channels.get_mut(usize::from(sent.channel)) {
-            channel.space(sent.ordered).on_lost(sent);
+            channel.space(sent.delivery).on_lost(sent);
         }
     }
 }

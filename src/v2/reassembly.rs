@@ -6,7 +6,7 @@
 //! fragment at the end of a large message after another would have all the memory before it cleared.
 
 use super::frame::FRAGMENT_UNIT;
-use crate::message::{MESSAGE_COST, Message, MessageInfo};
+use crate::message::{Delivery, MESSAGE_COST, Message, MessageInfo};
 use std::collections::BTreeMap;
 
 /// A fragment of an unreliable message waits if it ends further than this and twice the bytes that came.
@@ -42,7 +42,7 @@ pub enum Added {
 
 impl Assembly {
     /// Starts a message of `total` bytes.
-    pub fn new(total: u32, reliable: bool) -> Assembly {
+    pub fn new(total: u32, delivery: Delivery) -> Assembly {
         let units_missing = total.div_ceil(FRAGMENT_UNIT as u32);
         Assembly {
             total,
@@ -50,7 +50,7 @@ impl Assembly {
             buffer: Vec::new(),
             came: Vec::new(),
             units_missing,
-            reach: if reliable { total as usize } else { LEAD },
+            reach: if delivery.is_reliable() { total as usize } else { LEAD },
             ahead: BTreeMap::new(),
             ahead_cost: 0,
         }
@@ -140,21 +140,23 @@ impl Assembly {
     }
 
     /// The message; call it once it is complete.
-    pub fn finish(self, channel: u8, reliable: bool) -> Message {
-        Message::from_buffer(MessageInfo { channel, reliable, id: self.id }, self.buffer)
+    pub fn finish(self, channel: u8, delivery: Delivery) -> Message {
+        let info = MessageInfo { channel, reliable: delivery.is_reliable(), id: self.id };
+        Message::from_buffer(info, self.buffer)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Delivery::{ReliableOrdered, Unreliable};
     use proptest::prelude::*;
 
     #[test]
     fn of_two_fragments_ahead_at_one_place_the_longer_is_kept() {
         let (short, long) = ([1; 32], [1; 64]);
         for (first, second) in [(&short[..], &long[..]), (&long, &short), (&long, &long)] {
-            let mut message = Assembly::new(100_000, false);
+            let mut message = Assembly::new(100_000, Unreliable);
             let empty = message.held();
             assert_eq!(message.add(64_000, first, None), Added::Part);
             message.add(64_000, second, None);
@@ -164,8 +166,9 @@ mod tests {
 
     #[test]
     fn memory_follows_what_came_and_not_what_is_claimed() {
-        for (offset, reliable) in [(0, true), (0, false), ((20 << 20) - 1152, false)] {
-            let mut assembly = Assembly::new(20 << 20, reliable);
+        let last = (20 << 20) - 1152;
+        for (offset, delivery) in [(0, ReliableOrdered), (0, Unreliable), (last, Unreliable)] {
+            let mut assembly = Assembly::new(20 << 20, delivery);
             assembly.add(offset, &[1; 1152], None);
             assert!(assembly.held() < 4096, "{}", assembly.held());
         }
@@ -173,12 +176,12 @@ mod tests {
 
     #[test]
     fn bytes_already_held_win() {
-        let mut assembly = Assembly::new(100, true);
+        let mut assembly = Assembly::new(100, ReliableOrdered);
         assert_eq!(assembly.add(0, &[1; 64], Some(5)), Added::Part);
         assert_eq!(assembly.add(32, &[2; 32], None), Added::Nothing);
         assert_eq!(assembly.add(32, &[2; 64], None), Added::Part);
         assert_eq!(assembly.add(96, &[3; 4], None), Added::Complete);
-        let message = assembly.finish(2, true);
+        let message = assembly.finish(2, ReliableOrdered);
         assert_eq!(message.info(), MessageInfo { channel: 2, reliable: true, id: 5 });
         assert_eq!(
             message.payload(),
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_lies_outside_changes_nothing() {
-        let mut assembly = Assembly::new(64, true);
+        let mut assembly = Assembly::new(64, ReliableOrdered);
         assert_eq!(assembly.add(64, &[1; 32], None), Added::Nothing);
         assert_eq!(assembly.add(u32::MAX - 31, &[1; 32], None), Added::Nothing);
         assert_eq!(assembly.units_missing, 2);
@@ -215,13 +218,14 @@ mod tests {
             // A cheap shuffle, then everything twice.
             let key = |at: &(usize, usize)| (at.0 as u64 ^ order).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             fragments.sort_by_key(key);
-            let mut assembly = Assembly::new(total as u32, order % 2 == 0);
+            let delivery = if order % 2 == 0 { ReliableOrdered } else { Unreliable };
+            let mut assembly = Assembly::new(total as u32, delivery);
             let mut result = Added::Nothing;
             for (start, end) in fragments.iter().chain(&fragments) {
                 result = assembly.add(*start as u32, &message[*start..*end], None);
             }
             prop_assert_eq!(result, Added::Complete);
-            let message_back = assembly.finish(0, false);
+            let message_back = assembly.finish(0, delivery);
             prop_assert_eq!(message_back.payload(), &message[..]);
         }
     }

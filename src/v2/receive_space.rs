@@ -5,7 +5,7 @@ use super::frame::MessageFrame;
 use super::reassembly::{Added, Assembly};
 use super::receive_credit::ReceiveCredit;
 use super::send_space::SEQUENCE_WINDOW;
-use crate::message::{Message, MessageInfo};
+use crate::message::{Delivery, Message, MessageInfo};
 use std::collections::BTreeMap;
 
 /// The peer broke the protocol: the connection ends.
@@ -15,7 +15,7 @@ pub struct Violation;
 /// The reliable messages of a channel, ordered or unordered.
 #[derive(Debug)]
 pub struct ReceiveSpace {
-    ordered: bool,
+    delivery: Delivery,
     /// The lowest sequence of which not every byte came.
     next: u64,
     /// Messages from `next` on of which something came.
@@ -32,9 +32,9 @@ enum Pending {
 }
 
 impl ReceiveSpace {
-    /// Starts at sequence 0.
-    pub fn new(ordered: bool) -> ReceiveSpace {
-        ReceiveSpace { ordered, next: 0, pending: BTreeMap::new() }
+    /// Starts at sequence 0. `delivery` is one of the reliable ones.
+    pub fn new(delivery: Delivery) -> ReceiveSpace {
+        ReceiveSpace { delivery, next: 0, pending: BTreeMap::new() }
     }
 
     /// Takes in a frame; gives what became deliverable to `deliver`. True if any of it was new.
@@ -62,7 +62,7 @@ impl ReceiveSpace {
                     added => return Ok(added == Added::Part),
                 }
                 match self.pending.remove(&sequence) {
-                    Some(Pending::Partial(assembly)) => assembly.finish(frame.channel, true),
+                    Some(Pending::Partial(assembly)) => assembly.finish(frame.channel, frame.delivery),
                     _ => return Ok(false),
                 }
             }
@@ -70,12 +70,12 @@ impl ReceiveSpace {
                 credit.begin(total)?;
                 match frame.fragment {
                     Some(fragment) => {
-                        let mut assembly = Box::new(Assembly::new(total, true));
+                        let mut assembly = Box::new(Assembly::new(total, frame.delivery));
                         if assembly.add(fragment.offset, frame.bytes, frame.id) != Added::Complete {
                             self.pending.insert(sequence, Pending::Partial(assembly));
                             return Ok(true);
                         }
-                        assembly.finish(frame.channel, true)
+                        assembly.finish(frame.channel, frame.delivery)
                     }
                     None => {
                         let id = frame.id.unwrap_or(0);
@@ -92,7 +92,7 @@ impl ReceiveSpace {
 
     fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
         if sequence != self.next {
-            let pending = if self.ordered {
+            let pending = if self.delivery == Delivery::ReliableOrdered {
                 Pending::Waiting(message)
             } else {
                 deliver(message);
@@ -119,10 +119,10 @@ impl ReceiveSpace {
 mod tests {
     use super::super::frame::Fragment;
     use super::*;
-    use crate::message::Delivery;
+    use Delivery::{ReliableOrdered, ReliableUnordered};
 
     fn whole(sequence: u16, bytes: &[u8]) -> MessageFrame<'_> {
-        let delivery = Delivery::ReliableOrdered;
+        let delivery = ReliableOrdered;
         MessageFrame { channel: 0, delivery, id: None, sequence, fragment: None, bytes }
     }
 
@@ -137,9 +137,9 @@ mod tests {
     }
 
     impl Fixture {
-        fn new(ordered: bool) -> Fixture {
+        fn new(delivery: Delivery) -> Fixture {
             Fixture {
-                space: ReceiveSpace::new(ordered),
+                space: ReceiveSpace::new(delivery),
                 credit: ReceiveCredit::new(1 << 20),
                 delivered: Vec::new(),
             }
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn ordered_messages_come_once_and_in_order() {
-        let mut f = Fixture::new(true);
+        let mut f = Fixture::new(ReliableOrdered);
         for sequence in [2, 0, 2, 0, 1, 1, 3] {
             f.receive(whole(sequence, &[sequence as u8])).unwrap();
         }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn unordered_messages_come_once_as_they_arrive() {
-        let mut f = Fixture::new(false);
+        let mut f = Fixture::new(ReliableUnordered);
         for sequence in [2, 0, 2, 0, 3, 1, 3] {
             f.receive(whole(sequence, &[sequence as u8])).unwrap();
         }
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn fragments_and_whole_copies_of_a_message_mix() {
-        let mut f = Fixture::new(true);
+        let mut f = Fixture::new(ReliableOrdered);
         let bytes: Vec<u8> = (0..100).collect();
         f.receive(part(0, 100, 64, &bytes[64..])).unwrap();
         f.receive(whole(0, &bytes)).unwrap();
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn fragments_that_disagree_on_the_total_are_a_violation() {
-        let mut f = Fixture::new(true);
+        let mut f = Fixture::new(ReliableOrdered);
         f.receive(part(0, 100, 0, &[0; 32])).unwrap();
         assert_eq!(f.receive(part(0, 101, 32, &[0; 32])), Err(Violation));
         assert_eq!(f.receive(whole(0, &[0; 99])), Err(Violation));
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn more_than_the_credit_is_a_violation_and_a_copy_costs_nothing() {
-        let mut f = Fixture::new(true);
+        let mut f = Fixture::new(ReliableOrdered);
         f.credit = ReceiveCredit::new(0); // what every receiver takes: 64 KiB
         for _ in 0..9 {
             f.receive(part(1, 60_000, 0, &[0; 32])).unwrap();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn sequences_go_on_past_16_bits() {
-        let mut f = Fixture::new(true);
+        let mut f = Fixture::new(ReliableOrdered);
         for sequence in 0..70_000u64 {
             // Each pair swapped, and an old copy of each.
             let sequence = sequence ^ 1;

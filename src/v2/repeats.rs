@@ -69,6 +69,7 @@ impl Repeats {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Delivery;
 
     const DELAY: Duration = Duration::from_millis(10);
 
@@ -77,7 +78,14 @@ mod tests {
     }
 
     fn sent(sequence: u64) -> SentMessage {
-        SentMessage { sequence, offset: 0, length: 1, channel: 0, ordered: true, again: true }
+        SentMessage {
+            sequence,
+            offset: 0,
+            length: 1,
+            channel: 0,
+            delivery: Delivery::ReliableOrdered,
+            again: true,
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Label {
             offset: range.start as u32,
             length: (range.end - range.start) as u32,
             channel: self.channel,
-            ordered: self.delivery == Delivery::ReliableOrdered,
+            delivery: self.delivery,
             again,
         })
     }
@@ -269,9 +269,8 @@ pub enum Fill {
 }
 
 impl SendSpace {
-    /// Starts without messages, at sequence 0.
-    pub fn new(channel: u8, ordered: bool) -> SendSpace {
-        let delivery = if ordered { Delivery::ReliableOrdered } else { Delivery::ReliableUnordered };
+    /// Starts without messages, at sequence 0. `delivery` is one of the reliable ones.
+    pub fn new(channel: u8, delivery: Delivery) -> SendSpace {
         SendSpace {
             label: Label { channel, delivery },
             waiting: VecDeque::new(),
@@ -444,7 +443,7 @@ mod tests {
     impl Fixture {
         fn new(granted: u64) -> Fixture {
             let credit = SendCredit { granted, begun: 0, blocked_at: None };
-            Fixture { space: SendSpace::new(0, true), credit, number: 0 }
+            Fixture { space: SendSpace::new(0, Delivery::ReliableOrdered), credit, number: 0 }
         }
 
         fn packet(&mut self, size: usize) -> Packet {
@@ -549,7 +548,7 @@ mod tests {
     #[test]
     fn a_message_without_bytes_waits_for_room_and_is_never_cut() {
         let mut f = Fixture::new(1 << 20);
-        f.space = SendSpace::new(1, true);
+        f.space = SendSpace::new(1, Delivery::ReliableOrdered);
         f.space.push(1000, &[]);
         let no_room = f.packet(4);
         assert_eq!((no_room.outline(), no_room.fill), (vec![], Fill::Full));

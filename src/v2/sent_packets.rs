@@ -2,6 +2,7 @@
 //! packet number is looked up in constant time; packets are never sent again, their frames are.
 
 use super::delivery_rate::Departure;
+use crate::message::Delivery;
 use crate::prefetch::prefetch;
 use crate::time::Instant;
 use std::collections::VecDeque;
@@ -52,8 +53,8 @@ pub struct SentMessage {
     pub length: u32,
     /// Wire channel.
     pub channel: u8,
-    /// True for reliable ordered, false for reliable unordered.
-    pub ordered: bool,
+    /// Which of the channel's reliable messages it is one of.
+    pub delivery: Delivery,
     /// True if these bytes were lost before.
     pub again: bool,
 }
@@ -249,7 +250,7 @@ mod tests {
         offset: 0,
         length: 9,
         channel: 0,
-        ordered: true,
+        delivery: Delivery::ReliableOrdered,
         again: false,
     });
 

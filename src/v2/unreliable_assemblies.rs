@@ -53,7 +53,7 @@ impl UnreliableAssemblies {
         }
         let known = self.partial.iter().position(|partial| partial.sequence == frame.sequence);
         let at = known.unwrap_or_else(|| {
-            let assembly = Assembly::new(fragment.total, false);
+            let assembly = Assembly::new(fragment.total, frame.delivery);
             self.held += assembly.held();
             self.partial.push_back(Partial {
                 sequence: frame.sequence,
@@ -77,7 +77,7 @@ impl UnreliableAssemblies {
         }
         let Some(whole) = self.partial.remove(at) else { return Ok(None) };
         self.held -= whole.assembly.held();
-        Ok(Some((whole.assembly.finish(frame.channel, false), whole.place)))
+        Ok(Some((whole.assembly.finish(frame.channel, frame.delivery), whole.place)))
     }
 
     fn drop_outlived(&mut self, newest: u16) {

@@ -26,7 +26,7 @@ pub struct UnreliableQueue {
 #[derive(Debug)]
 struct Queued {
     id: u32,
-    sequenced: bool,
+    delivery: Delivery,
     /// Its bytes, where other connections send them too.
     shared: Option<Arc<[u8]>>,
     /// Where they begin in the queue's buffer otherwise.
@@ -47,8 +47,8 @@ impl Queued {
 }
 
 impl UnreliableQueue {
-    /// Queues a message.
-    pub fn push<'a>(&mut self, id: u32, sequenced: bool, bytes: impl Into<Payload<'a>>) {
+    /// Queues a message. `delivery` is one of the unreliable ones.
+    pub fn push<'a>(&mut self, id: u32, delivery: Delivery, bytes: impl Into<Payload<'a>>) {
         self.reclaim();
         let (start, bytes) = (self.bytes.len(), bytes.into());
         let length = bytes.len();
@@ -60,7 +60,7 @@ impl UnreliableQueue {
             }
         };
         self.cost += length + MESSAGE_COST;
-        self.messages.push_back(Queued { id, sequenced, shared, start, length, sent: 0 });
+        self.messages.push_back(Queued { id, delivery, shared, start, length, sent: 0 });
     }
 
     /// True if nothing is queued.
@@ -95,10 +95,9 @@ impl UnreliableQueue {
             if queued.sent == 0 && !pace.lets_begin() {
                 return Fill::Held;
             }
-            let delivery =
-                if queued.sequenced { Delivery::UnreliableSequenced } else { Delivery::Unreliable };
+            let Queued { id, delivery, .. } = *queued;
             let sequence = self.next_sequence;
-            let mut head = MessageHead { channel, delivery, id: queued.id, sequence, fragment: None };
+            let mut head = MessageHead { channel, delivery, id, sequence, fragment: None };
             if queued.sent == 0 && packet.writer.fits(&head, queued.length) {
                 packet.writer.message(&head, queued.bytes(&self.bytes));
                 pace.on_begun(queued.length);
@@ -201,6 +200,7 @@ mod tests {
     use super::super::frame::{Frame, Frames};
     use super::super::frame_writer::FrameWriter;
     use super::*;
+    use Delivery::Unreliable;
 
     /// Fills packets of `size` bytes until the queue is empty; returns each packet's frames.
     fn packets(queue: &mut UnreliableQueue, size: usize) -> Vec<Vec<u8>> {
@@ -241,20 +241,20 @@ mod tests {
     #[test]
     fn a_cut_message_that_was_given_up_keeps_its_sequence() {
         let mut queue = UnreliableQueue::default();
-        queue.push(0, false, &[1; 5000]);
+        queue.push(0, Unreliable, &[1; 5000]);
         assert_eq!(fragments(&mut queue), [(0, 5000)]);
         queue.clear();
-        queue.push(0, false, &[1; 4000]);
+        queue.push(0, Unreliable, &[1; 4000]);
         assert_eq!(fragments(&mut queue), [(1, 4000)]);
     }
 
     #[test]
     fn the_newest_win_and_a_begun_message_is_finished_unless_it_is_stale() {
         let mut queue = UnreliableQueue::default();
-        queue.push(0, false, &[1; 3000]);
+        queue.push(0, Unreliable, &[1; 3000]);
         assert_eq!(fragments(&mut queue), [(0, 3000)]);
         for length in [400, 300, 200, 100] {
-            queue.push(0, false, &vec![0; length]);
+            queue.push(0, Unreliable, &vec![0; length]);
         }
         let mut budget = 300 + 2 * HEADER;
         assert_eq!(queue.keep_newest(&mut budget, 2000), 2);
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(queue.cost(), 3000 + 100 + 2 * MESSAGE_COST);
         assert_eq!(queue.keep_newest(&mut 0, 1000), 1);
         assert_eq!(queue.cost(), 100 + MESSAGE_COST);
-        queue.push(0, false, &[1; 5000]);
+        queue.push(0, Unreliable, &[1; 5000]);
         assert_eq!(queue.bytes.len(), 5100, "the buffer was not compacted");
         assert_eq!(fragments(&mut queue), []);
         assert_eq!(fragments(&mut queue), [(1, 5000)]);
@@ -274,9 +274,9 @@ mod tests {
     #[test]
     fn a_queue_that_never_runs_empty_does_not_grow() {
         let mut queue = UnreliableQueue::default();
-        queue.push(0, false, &[1; 1000]);
+        queue.push(0, Unreliable, &[1; 1000]);
         for number in 0..2000 {
-            queue.push(0, false, &[number as u8; 1000]);
+            queue.push(0, Unreliable, &[number as u8; 1000]);
             fragments(&mut queue);
         }
         assert!(queue.bytes.len() <= 4000, "{}", queue.bytes.len());
@@ -287,7 +287,7 @@ mod tests {
     fn messages_share_packets_and_are_cut_only_if_they_must() {
         let mut queue = UnreliableQueue::default();
         for length in [40, 40, 60, 100, 250, 1] {
-            queue.push(0, false, &vec![length as u8; length]);
+            queue.push(0, Unreliable, &vec![length as u8; length]);
         }
         assert_eq!(queue.cost(), 491 + 6 * MESSAGE_COST);
         let lengths: Vec<Vec<_>> = packets(&mut queue, 120)
