@@ -1,6 +1,6 @@
 //! UDP sockets that never block: many datagrams a system call where the operating system can, one by
 //! one elsewhere, behind one interface. The only code that does I/O. No error of one datagram loses
-//! another: what can't be sent is skipped and counted, what can't be read is passed over.
+//! another: what can't be sent is skipped, what can't be read is passed over.
 
 pub mod fork;
 mod send_thread;
@@ -245,7 +245,6 @@ pub struct Outbound {
     /// The first datagram not written yet, and the end.
     next: usize,
     end: usize,
-    errors: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -259,13 +258,7 @@ impl Default for Outbound {
         let nowhere = Path { remote: SocketAddr::from(([0, 0, 0, 0], 0)), local: None };
         let bytes = vec![[0; SEND_SIZE]; BATCH].into_boxed_slice();
         let Ok(bytes) = bytes.try_into() else { unreachable!("the slice has BATCH elements") };
-        Outbound {
-            bytes,
-            infos: [OutboundInfo { path: nowhere, size: 0 }; BATCH],
-            next: 0,
-            end: 0,
-            errors: 0,
-        }
+        Outbound { bytes, infos: [OutboundInfo { path: nowhere, size: 0 }; BATCH], next: 0, end: 0 }
     }
 }
 
@@ -276,11 +269,10 @@ impl Outbound {
     }
 
     /// Gives empty buffers back to the thread; those that something waits in are returned.
-    pub fn give_back(mut self: Box<Self>) -> Option<Box<Outbound>> {
+    pub fn give_back(self: Box<Self>) -> Option<Box<Outbound>> {
         if !self.is_empty() {
             return Some(self);
         }
-        self.errors = 0;
         with_spare(|spare| keep(&mut spare.outbound, self));
         None
     }
@@ -301,11 +293,6 @@ impl Outbound {
     /// True if nothing waits to be written.
     pub fn is_empty(&self) -> bool {
         self.next == self.end
-    }
-
-    /// Datagrams that could not be sent since the buffers were taken.
-    pub fn errors(&self) -> u64 {
-        self.errors
     }
 
     /// Removes `count` datagrams from the front.
@@ -380,7 +367,6 @@ mod tests {
                 }
                 one.send(&mut outbound);
                 assert!(outbound.is_empty());
-                assert_eq!(outbound.errors(), 1);
 
                 let mut read = Vec::new();
                 for _ in 0..100 {
@@ -421,7 +407,6 @@ mod tests {
         }
         one.send(&mut outbound);
         assert!(outbound.is_empty());
-        assert_eq!(outbound.errors(), 2);
         outbound.commit(Path { remote: other.local_address(), local: None }, 0);
         one.send(&mut outbound);
         assert!(outbound.is_empty());

@@ -122,7 +122,6 @@ fn run(mut socket: Socket, shared: &Shared) {
         state = shared.lock();
         state.is_stuck = false;
         if state.spare.len() < MOST_SPARE {
-            batch.errors = 0;
             state.spare.push(batch);
         }
     }
