@@ -8,12 +8,8 @@ use super::cipher::{Cipher, NONCE_SIZE, PacketCipher, TAG_SIZE};
 pub const XNONCE_SIZE: usize = 24;
 
 fn split(key: &Key, nonce: &[u8; XNONCE_SIZE]) -> (Cipher, [u8; NONCE_SIZE]) {
-    let mut input = [0; 16];
-    let mut inner = [0; NONCE_SIZE];
-    for (to, from) in input.iter_mut().chain(inner.iter_mut().skip(4)).zip(nonce) {
-        *to = *from;
-    }
-    (Cipher::new(&key.derive(&input)), inner)
+    let [input @ .., a, b, c, d, e, f, g, h] = *nonce;
+    (Cipher::new(&key.derive(&input)), [0, 0, 0, 0, a, b, c, d, e, f, g, h])
 }
 
 /// Encrypts `text` in place and returns the tag over it and `associated`.
