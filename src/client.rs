@@ -557,9 +557,9 @@ impl Client {
     /// what waits the higher leaves first, of equal ones the lower channel; unless set it is 0. It is
     /// strict: a lower one waits for as long as there is something of a higher one.
     pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        self.shaping.set_priority(channel, priority);
+        self.shaping.priorities.set(channel, priority);
         if let Some(connection) = &mut self.connection {
-            connection.set_channel_priority(channel, priority);
+            connection.set_priorities(self.shaping.priorities);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::message::{Delivery, Message, Payload};
 use crate::prefetch::prefetch;
 use crate::ready::{InboxBudget, Ready, Source};
 use crate::reason::DisconnectReason;
-use crate::sending::{SendError, Shaping};
+use crate::sending::{Priorities, SendError, Shaping};
 use crate::statistics::Statistics;
 use crate::time::{Instant, Tick};
 use crate::token::Version;
@@ -245,9 +245,9 @@ impl Connection {
         either!(self, connection => connection.send(channel, delivery, id, bytes))
     }
 
-    /// Sets the priority of a wire channel, 0 to 8.
-    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        either!(self, connection => connection.set_channel_priority(channel, priority));
+    /// Sets the priorities of the wire channels.
+    pub fn set_priorities(&mut self, priorities: Priorities) {
+        either!(self, connection => connection.set_priorities(priorities));
     }
 
     /// Sets how many bytes of messages a second may begin on channels 1 to 8; `None` is any number.

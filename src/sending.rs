@@ -1,5 +1,6 @@
 //! What a program may ask a connection to send, and why it is refused.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 /// How many wire channels a connection has: 0 for packets, 1 to 8 for message channels 0 to 7.
@@ -82,17 +83,48 @@ impl std::error::Error for SendError {}
 /// How a program orders and slows what it sends.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shaping {
-    /// Priorities of the wire channels; the higher leaves first, of equal ones the lower channel.
-    pub priorities: [i32; CHANNELS],
+    /// In which order the wire channels leave.
+    pub priorities: Priorities,
     /// Bytes of messages that may begin in a second on channels 1 to 8; `None` is any number.
     pub message_rate: Option<u32>,
 }
 
-impl Shaping {
-    /// Sets the priority of a wire channel, 0 to 8.
-    pub fn set_priority(&mut self, channel: u8, priority: i32) {
-        if let Some(known) = self.priorities.get_mut(usize::from(channel)) {
-            *known = priority;
-        }
+/// The priorities of the wire channels: what has a higher one leaves first, of equal ones the lower channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Priorities {
+    of_channels: [i32; CHANNELS],
+    /// The channels in the order in which they leave.
+    order: [u8; CHANNELS],
+}
+
+impl Default for Priorities {
+    fn default() -> Priorities {
+        Priorities { of_channels: [0; CHANNELS], order: std::array::from_fn(|channel| channel as u8) }
+    }
+}
+
+impl Priorities {
+    /// Sets the priority of a wire channel, 0 to 8; unless set it is 0.
+    pub fn set(&mut self, channel: u8, priority: i32) {
+        let Some(known) = self.of_channels.get_mut(usize::from(channel)) else { return };
+        *known = priority;
+        let of_channels = self.of_channels;
+        self.order.sort_by_key(|&channel| (Reverse(of_channels.get(usize::from(channel))), channel));
+    }
+
+    /// The wire channels in the order in which they leave.
+    pub fn order(&self) -> &[u8; CHANNELS] {
+        &self.order
+    }
+
+    /// The wire channels in the order in which they leave, those of equal priority together.
+    pub fn equals(&self) -> impl Iterator<Item = &[u8]> {
+        let priority = |channel: &u8| self.of_channels.get(usize::from(*channel));
+        self.order.chunk_by(move |a, b| priority(a) == priority(b))
+    }
+
+    /// Each wire channel with its priority.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, i32)> {
+        (0u8..).zip(self.of_channels)
     }
 }

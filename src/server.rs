@@ -541,8 +541,9 @@ impl Server {
     /// is queued too. Of what waits the higher leaves first, of equal ones the lower channel; unless set
     /// it is 0. It is strict: a lower one waits for as long as there is something of a higher one.
     pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        self.setup.shaping.set_priority(channel, priority);
-        self.slots.for_each(|_, client| client.connection.set_channel_priority(channel, priority));
+        self.setup.shaping.priorities.set(channel, priority);
+        let priorities = self.setup.shaping.priorities;
+        self.slots.for_each(|_, client| client.connection.set_priorities(priorities));
     }
 
     /// Sets how many bytes of messages a second may begin on wire channels 1 to 8, for each client there

@@ -210,7 +210,7 @@ impl ServerHost {
         };
         let bound: Vec<SocketAddr> = ports.bound().collect();
         let mut engine = Server::new(config, &bound, &self.public, seed);
-        for (channel, &priority) in (0u8..).zip(&self.shaping.priorities) {
+        for (channel, priority) in self.shaping.priorities.iter() {
             engine.set_channel_priority(channel, priority);
         }
         engine.set_message_rate(self.shaping.message_rate);
@@ -338,7 +338,7 @@ impl ServerHost {
     /// Sets the priority of a wire channel, 0 to 8, now and after every start; see
     /// [`Server::set_channel_priority`].
     pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        self.shaping.set_priority(channel, priority);
+        self.shaping.priorities.set(channel, priority);
         if let Some(engine) = self.running_mut() {
             engine.set_channel_priority(channel, priority);
         }

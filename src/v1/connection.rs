@@ -14,7 +14,7 @@ use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
 use crate::rate_limit::{self, OutgoingCap};
 use crate::reason::DisconnectReason;
-use crate::sending::SendError;
+use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
@@ -177,7 +177,7 @@ impl Connection {
     }
 
     /// Does nothing: there is one channel.
-    pub fn set_channel_priority(&mut self, _channel: u8, _priority: i32) {}
+    pub fn set_priorities(&mut self, _priorities: Priorities) {}
 
     /// Does nothing: the rate is that of channels that there are not.
     pub fn set_message_rate(&mut self, _now: Instant, _rate: Option<u32>) {}
@@ -455,15 +455,18 @@ mod tests {
     use std::net::SocketAddr;
 
     const ACCEPTED: Accepted = Accepted { client_id: 1, max_clients: 32, connection_timeout: 10 };
-    const SETUP: Setup = Setup {
-        timeout: Some(Duration::from_secs(10)),
-        resend_ceiling: Duration::MAX,
-        inbox: InboxBudget { reliable: 100_000, unreliable: 100_000 },
-        outgoing_rate: None,
-        incoming_rate: None,
-        shaping: Shaping { priorities: [0; crate::sending::CHANNELS], message_rate: None },
-        largest_datagram: 1200,
-    };
+
+    fn setup() -> Setup {
+        Setup {
+            timeout: Some(Duration::from_secs(10)),
+            resend_ceiling: Duration::MAX,
+            inbox: InboxBudget { reliable: 100_000, unreliable: 100_000 },
+            outgoing_rate: None,
+            incoming_rate: None,
+            shaping: Shaping::default(),
+            largest_datagram: 1200,
+        }
+    }
 
     struct Fixture {
         context: Context,
@@ -522,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_server_says_accepted_until_it_hears_the_client() {
-        let mut f = fixture(SETUP);
+        let mut f = fixture(setup());
         assert_eq!(f.at(0), [Accept]);
         assert_eq!(f.at(99), []);
         assert_eq!(f.at(100), [Accept, Keepalive]);
@@ -546,7 +549,7 @@ mod tests {
 
     #[test]
     fn ten_disconnects_end_it_and_a_peer_that_missed_them_is_told_again() {
-        let mut f = confirmed(SETUP);
+        let mut f = confirmed(setup());
         f.at(0);
         f.server.send(0, Delivery::ReliableOrdered, 0, b"last words").unwrap();
         f.server.close(&f.context, DisconnectReason::KICKED, b"", Queued::Flushed);
@@ -564,7 +567,7 @@ mod tests {
 
     #[test]
     fn a_cap_slows_reliable_messages_and_keeps_the_newest_unreliable_ones() {
-        let mut f = confirmed(Setup { outgoing_rate: Some(20_000), ..SETUP });
+        let mut f = confirmed(Setup { outgoing_rate: Some(20_000), ..setup() });
         let mut bytes = 0;
         let mut buffer = [0; MAX_SIZE];
         for step in 0..400 {
@@ -583,7 +586,7 @@ mod tests {
 
     #[test]
     fn what_exceeds_the_incoming_rate_is_dropped() {
-        let mut f = confirmed(Setup { incoming_rate: Some(1000), ..SETUP });
+        let mut f = confirmed(Setup { incoming_rate: Some(1000), ..setup() });
         let results: Vec<_> = (0..400).map(|_| f.receives(&Packet::Keepalive)).collect();
         let taken = results.iter().filter(|result| result.is_ok()).count();
         assert!((200..=230).contains(&taken), "{taken}");
@@ -593,7 +596,7 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small_and_gives_back_what_messages_took() {
         assert!(size_of::<Connection>() < 2048, "{}", size_of::<Connection>());
-        let mut f = confirmed(SETUP);
+        let mut f = confirmed(setup());
         for step in 0..100 {
             f.server.send(0, Delivery::Unreliable, 0, &[1; 3000]).unwrap();
             f.at(step * 10);
@@ -606,7 +609,7 @@ mod tests {
 
     #[test]
     fn there_is_one_channel_and_what_it_cannot_promise_is_refused() {
-        let mut f = confirmed(SETUP);
+        let mut f = confirmed(setup());
         let refused = f.server.send(1, Delivery::ReliableOrdered, 0, b"x");
         assert_eq!(refused, Err(SendError::NoChannels));
         let refused = f.server.send(0, Delivery::UnreliableSequenced, 0, b"x");

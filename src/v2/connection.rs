@@ -26,7 +26,7 @@ use crate::rate_limit::{self, OutgoingCap};
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::replay::ReplayWindow;
-use crate::sending::SendError;
+use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
@@ -283,9 +283,9 @@ impl Connection {
         self.outbox.push(channel, delivery, id, bytes)
     }
 
-    /// Sets the priority of a wire channel, 0 to 8; see [`Outbox::set_channel_priority`].
-    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        self.outbox.set_channel_priority(channel, priority);
+    /// Sets the priorities of the wire channels; see [`Outbox::set_priorities`].
+    pub fn set_priorities(&mut self, priorities: Priorities) {
+        self.outbox.set_priorities(priorities);
     }
 
     /// Sets how many bytes of messages a second may begin on channels 1 to 8; `None` is any number.

@@ -8,10 +8,10 @@ use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST, Payload};
 use crate::prefetch::prefetch;
 use crate::sending::{
-    CHANNEL_BUDGET, CHANNELS, MAX_MESSAGE_SIZE, QUEUE_BUDGET, RELIABLE_BUDGET, SendError, Shaping,
+    CHANNEL_BUDGET, CHANNELS, MAX_MESSAGE_SIZE, Priorities, QUEUE_BUDGET, RELIABLE_BUDGET, SendError,
+    Shaping,
 };
 use crate::time::Instant;
-use std::cmp::Reverse;
 
 /// What reliable messages may take of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,7 @@ pub enum Turn {
 #[derive(Debug)]
 pub struct Outbox {
     channels: [Option<Box<SendChannel>>; CHANNELS],
-    priorities: [i32; CHANNELS],
-    /// The channels in the order in which they leave.
-    order: [u8; CHANNELS],
+    priorities: Priorities,
     rate: MessageRate,
     /// Cost of the reliable messages that are not acknowledged yet.
     reliable: usize,
@@ -89,8 +87,7 @@ impl Default for Outbox {
     fn default() -> Self {
         Outbox {
             channels: Default::default(),
-            priorities: [0; CHANNELS],
-            order: std::array::from_fn(|channel| channel as u8),
+            priorities: Priorities::default(),
             rate: MessageRate::default(),
             reliable: 0,
             unreliable: 0,
@@ -103,21 +100,15 @@ impl Default for Outbox {
 impl Outbox {
     /// Starts empty, with what the program has set.
     pub fn new(shaping: &Shaping) -> Outbox {
-        let mut outbox = Outbox::default();
-        for (channel, &priority) in (0u8..).zip(&shaping.priorities) {
-            outbox.set_channel_priority(channel, priority);
-        }
+        let mut outbox = Outbox { priorities: shaping.priorities, ..Outbox::default() };
         outbox.set_message_rate(Instant::ZERO, shaping.message_rate);
         outbox
     }
 
-    /// Sets the priority of a wire channel, 0 to 8, for what is queued too. A higher one leaves first, of
-    /// equal ones the lower channel; a lower one waits for as long as there are higher ones.
-    pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        let Some(known) = self.priorities.get_mut(usize::from(channel)) else { return };
-        *known = priority;
-        let priorities = self.priorities;
-        self.order.sort_by_key(|&channel| (Reverse(priorities.get(usize::from(channel))), channel));
+    /// Sets the priorities of the wire channels, for what is queued too. A lower one waits for as long as
+    /// there are higher ones.
+    pub fn set_priorities(&mut self, priorities: Priorities) {
+        self.priorities = priorities;
     }
 
     /// Sets how many bytes of messages a second may begin on channels 1 to 8 from `now` on.
@@ -237,7 +228,7 @@ impl Outbox {
     /// in which they leave. The newest message of each stays; one that was begun is finished, unless more
     /// than `stale` bytes of it remain; and what waits for the message rate alone is left alone.
     pub fn keep_newest(&mut self, mut budget: usize, stale: usize) {
-        for &number in &self.order {
+        for &number in self.priorities.order() {
             if self.rate.holds(number) {
                 continue;
             }
@@ -251,19 +242,17 @@ impl Outbox {
     /// Fills a packet by priority, of equal ones channel by channel: unreliable messages, and reliable
     /// ones as `turn` says.
     pub fn fill(&mut self, packet: &mut Filling<'_, '_>, now: Instant, turn: Turn) {
-        let order = self.order;
         let priorities = self.priorities;
-        let priority = |channel: &u8| priorities.get(usize::from(*channel));
         // Later channels must not take the credit an earlier one waits for; what they have begun goes on,
         // or the peer could never finish it and grant more.
         let mut may_begin = true;
         if turn == Turn::Last {
-            if self.fill_unreliable(&order, packet, now) != Fill::Full {
-                self.fill_reliable(&order, packet, now, &mut may_begin);
+            if self.fill_unreliable(priorities.order(), packet, now) != Fill::Full {
+                self.fill_reliable(priorities.order(), packet, now, &mut may_begin);
             }
             return;
         }
-        for equals in order.chunk_by(|a, b| priority(a) == priority(b)) {
+        for equals in priorities.equals() {
             for reliable in [turn == Turn::BeforeUnreliable, turn != Turn::BeforeUnreliable] {
                 let fill = if reliable {
                     self.fill_reliable(equals, packet, now, &mut may_begin)
@@ -373,6 +362,12 @@ mod tests {
         (channels.collect(), sent.collect())
     }
 
+    fn priorities(of_channels: &[(u8, i32)]) -> Priorities {
+        let mut priorities = Priorities::default();
+        of_channels.iter().for_each(|&(channel, priority)| priorities.set(channel, priority));
+        priorities
+    }
+
     /// One message of each kind on three channels.
     fn full() -> Outbox {
         let mut outbox = Outbox::default();
@@ -387,18 +382,16 @@ mod tests {
     fn the_higher_priority_leaves_first_and_unreliable_first_of_equal_ones() {
         assert_eq!(packet(&mut full(), Turn::ByPriority).0, [0, 1, 2, 0, 1, 2]);
         let mut outbox = full();
-        outbox.set_channel_priority(2, 7);
-        outbox.set_channel_priority(0, -7);
+        outbox.set_priorities(priorities(&[(2, 7), (0, -7)]));
         assert_eq!(packet(&mut outbox, Turn::ByPriority).0, [2, 2, 1, 1, 0, 0]);
         // A share for reliable messages, where unreliable ones alone could fill every packet.
         let mut outbox = full();
-        outbox.set_channel_priority(1, 1);
+        outbox.set_priorities(priorities(&[(1, 1)]));
         let (channels, sent) = packet(&mut outbox, Turn::BeforeUnreliable);
         assert_eq!(channels, [1, 1, 0, 2, 0, 2]);
         assert_eq!(sent.iter().map(|sent| sent.channel).collect::<Vec<_>>(), [1, 0, 2]);
         let mut outbox = full();
-        outbox.set_channel_priority(1, i32::MAX);
-        outbox.set_channel_priority(0, i32::MIN);
+        outbox.set_priorities(priorities(&[(1, i32::MAX), (0, i32::MIN)]));
         assert_eq!(packet(&mut outbox, Turn::Last).0, [1, 2, 0, 1, 2, 0]);
     }
 
@@ -420,7 +413,7 @@ mod tests {
     #[test]
     fn higher_channels_share_out_what_may_wait_first() {
         let mut outbox = Outbox::default();
-        outbox.set_channel_priority(2, 1);
+        outbox.set_priorities(priorities(&[(2, 1)]));
         for channel in [1, 2, 3] {
             (0..10).for_each(|_| outbox.push(channel, Unreliable, 0, &[1; 96]).unwrap());
         }
