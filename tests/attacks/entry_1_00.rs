@@ -1,9 +1,7 @@
 //! The defects of the original that tokens and handshakes reach, aimed at servers of CUTE 1.00. Each test
 //! carries the id of its defect.
 
-use crate::puppet_1_00::{
-    Puppet, fragment, honest_client_is_well, packet_of, say, world_with_honest_client,
-};
+use crate::puppet_1_00::{Puppet, fragment, packet_of, say, world_with_honest_client};
 use crate::world::world_1_00;
 use crate::world::{Datagram, World};
 use crate::{ms, secs};
@@ -84,7 +82,7 @@ fn d16_token_packets_that_make_no_sense_are_dropped_before_their_signature() {
         packet.resize(size, 0);
         assert!(say(&mut world, stranger(99), &packet).0.is_err());
     }
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -119,7 +117,7 @@ fn d18_d19_a_flood_of_tokens_costs_few_signatures_an_update() {
     assert_eq!(world.dropped(DropReason::Flood), before + 1968);
     // Who comes while it goes on gets in with the next update.
     world.run_until(secs(1), |world| world.state(late) == Connected);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -142,7 +140,7 @@ fn d19_a_token_that_comes_again_costs_no_signature() {
     assert_eq!(world.dropped(DropReason::Flood), 0);
     world.connect(8);
     world.server_expects(3);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -161,7 +159,7 @@ fn d20_one_token_shown_from_a_thousand_addresses_occupies_few_handshakes() {
     // There is room for everybody else, and for the token's own player once the noise is over.
     let others: Vec<usize> = (10..40).map(|id| world.connect(id)).collect();
     world.run_until(secs(5), |world| others.iter().all(|&client| world.state(client) == Connected));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -176,7 +174,7 @@ fn d20_a_player_gets_in_whoever_shows_its_token_after_it() {
     assert_eq!(player.echo(&mut world, &challenge).0, Ok(()));
     world.step();
     assert_eq!(world.servers[0].server.connected(), 2);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -196,14 +194,14 @@ fn d20_handshakes_that_nobody_finishes_are_bounded_and_end() {
         }
     }
     assert_eq!((full, world.dropped(DropReason::Full)), (300 - 128, 300 - 128));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
     // A handshake takes 5 s by its token, and then its room is free.
     let late = world.connect(2);
     world.run(secs(6));
     let token = world.token(2);
     world.connect_with(late, &token);
     world.run_until(secs(1), |world| world.state(late) == Connected);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -221,7 +219,7 @@ fn d20_a_full_server_keeps_nothing_of_those_it_refuses() {
             world.step();
         }
     }
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
     world.clients[0].client.disconnect();
     world.flush_client(0);
     let late = world.connect(2);
@@ -241,7 +239,7 @@ fn d21_an_address_gets_one_challenge_for_each_token_packet_and_then_silence() {
     // The token has expired.
     let (result, replies) = say(&mut world, victim, &token);
     assert_eq!((result, replies.len()), (Err(DropReason::Expired), 0));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -270,7 +268,7 @@ fn d22_who_did_not_receive_the_challenge_does_not_get_in() {
     }
     assert_eq!(world.dropped(DropReason::Cookie), 4);
     assert_eq!(here.echo(&mut world, &mine).0, Ok(()));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -290,7 +288,7 @@ fn d24_the_32nd_client_comes_in_and_every_one_of_them_is_served() {
     let late = packet_of(&world.token(99));
     let (result, replies) = say(&mut world, stranger(1), &late);
     assert_eq!((result, replies.len(), replies[0].len()), (Err(DropReason::Full), 1, 73));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -328,7 +326,7 @@ fn d26_of_two_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever(
             assert_eq!((result, replies.len()), (Err(DropReason::TokenUsed), 0));
         }
         assert_eq!(world.servers[0].server.connected(), 1 + usize::from(!leaves));
-        honest_client_is_well(&mut world);
+        world.check_honest_client();
     }
 }
 
@@ -368,7 +366,7 @@ fn d27_a_used_token_is_used_whatever_form_its_signature_takes() {
             world.step();
         }
     }
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -391,7 +389,7 @@ fn d28_a_used_token_is_remembered_after_hundreds_more_and_after_a_stop() {
         }
     }
     assert_eq!(say(&mut world, stranger(1), &first).0, Err(DropReason::TokenUsed));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 
     // A server that is stopped and started is another one, that inherits.
     let mut earlier = Server::new(world.config.clone(), &[world.servers[0].address], &[], [1; 32]);
@@ -416,7 +414,7 @@ fn d28_a_token_counts_at_the_servers_it_lists() {
         let shown = Datagram { from: stranger(1), to, bytes: token.to_vec() };
         assert_eq!(world.deliver(&shown), expected);
     }
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -452,7 +450,7 @@ fn d28_a_recorded_session_does_nothing_at_the_same_server_or_another() {
     world.run(secs(2));
     replay(&mut world);
     assert_eq!((world.servers[0].received.len(), world.servers[0].server.connected()), (0, 1));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
     world.servers[0].received.clear();
     world.restart_server(0);
     replay(&mut world);
@@ -478,7 +476,7 @@ fn d31_what_came_during_a_step_longer_than_the_timeout_counts_first() {
     world.run(secs(1));
     assert_eq!(world.servers[0].server.connected(), 2);
     assert_eq!(world.servers[0].received.len(), 2);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]

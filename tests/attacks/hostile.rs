@@ -1,6 +1,6 @@
 //! CUTE 2.00: peers that break the protocol, and networks that alter and replay.
 
-use crate::puppet::{Puppet, Victim, frames, head};
+use crate::puppet::{Puppet, frames, head};
 use crate::world::{APPLICATION, Datagram, World, address, pattern};
 use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
@@ -76,7 +76,7 @@ fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
             "{name}"
         );
         assert!(world.servers[0].received.is_empty(), "{name}");
-        Victim::check(&mut world);
+        world.check_honest_client();
         world.servers[0].received.clear();
     }
 }
@@ -102,7 +102,7 @@ fn what_is_only_strange_is_borne() {
     assert_eq!(puppet.send(&mut world, b"\x20\x00\x00fine"), None);
     world.pop_events(0);
     assert_eq!(world.servers[0].received, [(1, true, b"fine".to_vec())]);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// An ack that covers a number left out on purpose: whoever acknowledges early is caught.
@@ -150,7 +150,7 @@ fn a_client_that_never_acknowledges_costs_a_bounded_amount() {
         .sum();
     // The first window, and a few packets for each probe timeout.
     assert!(sent < 400_000, "{sent}");
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// Every datagram of a session, altered in flight: the original arrives after its altered copy, and the
@@ -273,7 +273,7 @@ fn a_token_shown_from_many_addresses_costs_one_small_reply_each() {
     assert_eq!(replies.len(), 100_000);
     assert!(replies.iter().all(|reply| reply.bytes.len() == 33));
     assert_eq!(world.servers[0].server.connected(), 1);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// A token whose two keys are one: legal, and no packet of one direction opens in the other.
@@ -327,7 +327,7 @@ fn requests_beyond_what_the_network_takes_cost_no_memory() {
     world.recording = Some(Vec::new());
     world.flush_server(0);
     assert_eq!(world.recording.take().unwrap().len(), MAX_REPLIES);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// Whoever asks for more than any message needs, or for a loan upon a loan, gets nothing and takes
@@ -365,7 +365,7 @@ fn loans_that_trickle_are_ended_when_another_waits() {
         }
     }
     assert_eq!(world.servers[0].received.len(), 1);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// How long the server's timers take once this many clients have said that they wait for a little credit.
@@ -442,7 +442,7 @@ fn a_client_that_ignores_its_limit_is_held_to_it_and_stays() {
     let allowed = f64::from(rate) * 11.0 / (message.len() as f64 + 25.0);
     assert!((0.95..1.05).contains(&(came / allowed)), "{came} of {allowed}");
     assert!(world.dropped(DropReason::RateLimit) > 2000);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -461,5 +461,5 @@ fn a_stranger_uses_up_nothing_of_what_a_client_may_send() {
         assert!(matches!(result, Err(DropReason::Forged | DropReason::Replayed)), "{result:?}");
     }
     assert_eq!(world.dropped(DropReason::RateLimit), 0);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }

@@ -3,7 +3,7 @@
 
 use crate::memory::live;
 use crate::puppet_1_00::{
-    Forge, Puppet, client_hears, client_of_hostile_server, fragment, honest_client_is_well, say, sized,
+    Forge, Puppet, client_hears, client_of_hostile_server, fragment, say, sized,
     world_with_honest_client,
 };
 use crate::world::{Datagram, World, pattern, world_1_00};
@@ -30,7 +30,7 @@ fn both_ends_refuse(attack: impl Fn(&mut Forge) -> Vec<Vec<u8>>) {
     assert!(puppet.received(&mut world).is_empty());
     puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"good")).unwrap();
     assert_eq!(puppet.received(&mut world), [b"good"]);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 
     let (mut world, mut forge) = client_of_hostile_server(1);
     for bytes in attack(&mut forge) {
@@ -119,7 +119,7 @@ fn d05_a_message_with_gaps_is_not_delivered() {
             [[[0; 1100], [1; 1100]].concat(), vec![2; 100]].concat().chunks(2300).collect::<Vec<_>>()
         );
     }
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn d06_a_queue_that_wrapped_is_given_back_whole_when_its_client_leaves() {
             (1022..1028u16).map(u16::to_le_bytes).collect::<Vec<_>>()
         );
         assert!(world.events().last().unwrap().starts_with(&format!("-{} ", puppet.index)));
-        honest_client_is_well(&mut world);
+        world.check_honest_client();
     }
 }
 
@@ -160,7 +160,7 @@ fn d07_events_keep_their_order_however_many_wait() {
     }
     assert_eq!(puppet.received(&mut world), (0..3000u16).map(u16::to_le_bytes).collect::<Vec<_>>());
     world.servers[0].pops = true;
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn d14_twenty_thousand_packets_in_one_update_are_taken_in() {
         puppet.hands(&mut world, packet).unwrap();
     }
     assert_eq!(puppet.received(&mut world).last().unwrap(), &19_999u16.to_le_bytes());
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn d23_reliable_messages_that_nobody_can_take_yet_end_no_loop() {
     // Beyond the window nothing is kept.
     let far = puppet.sends(&mut world, &fragment(true, 1025 + 1024, (1, 0), b"far"));
     assert_eq!(far, Err(DropReason::Memory));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 
     // A client whose program loads a level and pops nothing.
     let (mut world, mut forge) = client_of_hostile_server(1);
@@ -225,7 +225,7 @@ fn d25_message_numbers_wrap_while_messages_change_places() {
         }
     }
     assert_eq!(taken, 65_734);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn d25_packet_numbers_end_with_64_bits_and_begin_nowhere_again() {
     }
     world.run(ms(200));
     assert!(world.servers[0].server.is_connected(puppet.index));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
     // A gap in front of all this can still be closed.
     puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"first")).unwrap();
     assert_eq!(puppet.received(&mut world), [b"first"]);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 /// A small budget, for packets of this protocol take long to seal: what holds of it holds of a large one.
@@ -295,7 +295,7 @@ fn d29_what_no_program_takes_is_kept_within_the_share_of_whoever_sent_it() {
     let share = (8 << 20) / 32 * 5 / 6;
     let held = live() - before;
     assert!((share / 2..share + (64 << 10)).contains(&held), "{held} bytes after {message} messages");
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 /// A world in which the next keepalive that the client, or else the server, sends becomes another type.
@@ -331,7 +331,7 @@ fn d30_a_type_changed_on_the_way_counts_only_where_it_is_expected() {
             };
             assert!(dropped > 0, "{kind}");
             world.run(secs(1));
-            honest_client_is_well(&mut world);
+            world.check_honest_client();
         }
     }
 }
@@ -391,7 +391,7 @@ fn d30_altered_datagrams_of_every_kind_change_nothing() {
     let [forged, size] = [DropReason::Forged, DropReason::Size].map(|reason| world.dropped(reason));
     assert!(forged > 100 && size > 5, "{forged} forged, {size} of no size");
     world.clients[0].received.clear();
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -414,7 +414,7 @@ fn d35_acknowledgements_of_what_was_never_sent_confirm_nothing() {
         say(&mut world, puppet.address, &packet).0.unwrap();
     }
     assert_eq!(queued(&world), Some(0));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]
@@ -431,7 +431,7 @@ fn d17_empty_datagrams_are_dropped_one_by_one_on_both_ends() {
     }
     assert_eq!(world.dropped(DropReason::Size), before + 200);
     assert_eq!(world.clients[0].client.counters().dropped(DropReason::Size), 200);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]

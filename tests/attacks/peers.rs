@@ -1,39 +1,33 @@
 //! CUTE 2.00: a player with a valid token and the patience to write its own packets. Its memory has a budget, its
 //! packets a bounded price, and the honest client beside it notices nothing.
 
+use crate::cost::{BUDGET, Cost};
 use crate::memory::live;
-use crate::puppet::{Puppet, Victim, frames, head};
+use crate::puppet::{Puppet, frames, head};
 use crate::world::{World, pattern};
 use crate::{ms, secs};
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::v2::frame_writer::FrameWriter;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
-
-/// What one connection may hold of what came, and the little that it costs besides.
-const BUDGET: i64 = 34 << 20;
-/// Far more than any debug build needs for a packet, and far less than a loop over a claimed size.
-const A_PACKET: Duration = Duration::from_millis(5);
+use std::time::Duration;
 
 struct Attack {
     world: World,
     puppet: Puppet,
-    before: i64,
-    began: Instant,
-    packets: u32,
+    cost: Cost,
 }
 
 impl Attack {
     fn new() -> Attack {
         let mut world = World::connected(1, 1);
         let puppet = Puppet::connect(&mut world, 9);
-        Attack { world, puppet, before: live(), began: Instant::now(), packets: 0 }
+        Attack { world, puppet, cost: Cost::from_now() }
     }
 
     /// The server takes a packet of these frames in; whether it was accepted.
     fn hands(&mut self, write: impl FnOnce(&mut FrameWriter<'_>)) -> Result<(), DropReason> {
-        self.packets += 1;
+        self.cost.packets += 1;
         self.puppet.hands(&mut self.world, &frames(write))
     }
 
@@ -48,14 +42,11 @@ impl Attack {
 
     /// The bytes that the attack has cost. It was cheap, and the honest client is well.
     fn finish(mut self, budget: i64) -> i64 {
-        let cost = live() - self.before;
-        assert!(cost < budget, "{cost} bytes");
-        let each = self.began.elapsed() / self.packets.max(100);
-        assert!(each < A_PACKET, "{each:?} a packet");
+        let bytes = self.cost.check(budget);
         let counters = self.world.servers[0].server.counters();
         assert!(counters.received() > counters.dropped_total());
-        Victim::check(&mut self.world);
-        cost
+        self.world.check_honest_client();
+        bytes
     }
 }
 
@@ -198,7 +189,7 @@ fn a_player_that_never_reads_costs_one_queue() {
         let result = server.send(index, 0, ReliableOrdered, 0, &pattern(200_000, round));
         refused += u32::from(result.is_err());
         let _ = server.send(index, 0, Unreliable, 0, &pattern(30_000, round));
-        attack.packets += 250; // what it sends is made of as many
+        attack.cost.packets += 250; // what it sends is made of as many
         attack.step();
     }
     assert!(refused > 100, "{refused}");
@@ -232,18 +223,18 @@ fn all_channels_together_have_one_budget() {
 fn what_no_program_takes_is_kept_within_the_budget() {
     let mut attack = Attack::new();
     let mut sequence = 0u16;
-    while attack.is_connected() && attack.packets < 60_000 {
+    while attack.is_connected() && attack.cost.packets < 60_000 {
         for delivery in [ReliableOrdered, Unreliable] {
             let part =
                 cute_net::v2::frame_writer::MessageHead { channel: 3, ..head(delivery, sequence, None) };
             let _ = attack.hands(|writer| assert!(writer.message(&part, &[3; 1100])));
         }
         sequence = sequence.wrapping_add(1);
-        if attack.packets.is_multiple_of(1000) {
+        if attack.cost.packets.is_multiple_of(1000) {
             attack.world.step();
         }
     }
-    assert!(!attack.is_connected(), "{} packets", attack.packets);
+    assert!(!attack.is_connected(), "{} packets", attack.cost.packets);
     attack.finish(BUDGET);
 }
 
@@ -288,7 +279,7 @@ fn a_whole_server_of_hostile_players_has_one_budget() {
     }
     assert!(most < memory as i64 + (2 << 20), "{most} bytes");
     assert!(most > 36 << 20, "{most} bytes are hardly an attack");
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// Frames that ask for an answer, as many as fit: it gets no more than it sends.
@@ -311,7 +302,7 @@ fn questions_in_bulk_earn_no_more_bytes_than_they_have() {
             let to = attack.world.servers[0].address;
             let datagram = crate::world::Datagram { from: address, to, bytes };
             attack.world.deliver(&datagram).unwrap();
-            attack.packets += 1;
+            attack.cost.packets += 1;
         }
         attack.world.step();
     }
@@ -339,5 +330,5 @@ fn coming_and_going_leaves_nothing_behind() {
     world.servers[0].events = Vec::new();
     // 24 bytes for each used token, until it expires.
     assert!(live() - before < 100 << 10, "{}", live() - before);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }

@@ -1,43 +1,35 @@
 //! CUTE 1.00: a player with a valid token and the patience to write its own packets. Its memory has a budget, its
 //! packets a bounded price, and the honest client beside it notices nothing.
 
+use crate::cost::{BUDGET, Cost};
 use crate::memory::live;
-use crate::puppet_1_00::{
-    Puppet, fragment, honest_client_is_well, packet_of, say, world_with_honest_client,
-};
+use crate::puppet_1_00::{Puppet, fragment, packet_of, say, world_with_honest_client};
 use crate::world::{TokenOptions, World, pattern};
 use crate::{ms, secs};
 use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::v1::packet::PacketType;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
-/// What one connection may hold of what came, and the little that it costs besides.
-const BUDGET: i64 = 34 << 20;
-/// Far more than any debug build needs for a packet, and far less than a loop over a claimed size.
-const A_PACKET: Duration = Duration::from_millis(5);
 /// The count of a fragment that only carries acknowledgements.
 const ACKS_ALONE: (u16, u16) = (u16::MAX, 0);
 
 struct Attack {
     world: World,
     puppet: Puppet,
-    before: i64,
-    began: Instant,
-    packets: u32,
+    cost: Cost,
 }
 
 impl Attack {
     fn new() -> Attack {
         let mut world = world_with_honest_client(1);
         let puppet = Puppet::connect(&mut world, 9);
-        Attack { world, puppet, before: live(), began: Instant::now(), packets: 0 }
+        Attack { world, puppet, cost: Cost::from_now() }
     }
 
     /// The server takes in a payload with this behind its acknowledgements.
     fn hands(&mut self, acks: (u16, u32), body: &[u8]) -> Result<(), DropReason> {
-        self.packets += 1;
+        self.cost.packets += 1;
         let packet = self.puppet.forge.payload_with(acks, body);
         self.puppet.hands(&mut self.world, packet)
     }
@@ -73,11 +65,8 @@ impl Attack {
 
     /// The attack has cost little memory and time, and the honest client is well.
     fn finish(mut self, budget: i64) {
-        let cost = live() - self.before;
-        assert!(cost < budget, "{cost} bytes");
-        let each = self.began.elapsed() / self.packets.max(100);
-        assert!(each < A_PACKET, "{each:?} a packet");
-        honest_client_is_well(&mut self.world);
+        self.cost.check(budget);
+        self.world.check_honest_client();
     }
 }
 
@@ -123,7 +112,7 @@ fn what_no_program_takes_is_kept_within_the_budget() {
     let mut attack = Attack::new();
     attack.world.servers[0].pops = false;
     let (mut message, mut refused) = (0, 0);
-    while refused < 100 && attack.packets < 20_000 {
+    while refused < 100 && attack.cost.packets < 20_000 {
         match attack.throws(true, message, (1, 0), &[3; 1100]) {
             Ok(()) => message += 1,
             result => {
@@ -134,7 +123,7 @@ fn what_no_program_takes_is_kept_within_the_budget() {
         attack.throws(false, message, (1, 0), &[3; 1100]).unwrap();
     }
     assert!(message > 1000 && refused == 100, "{message} taken");
-    assert!(live() - attack.before < 8 << 20, "{}", live() - attack.before);
+    assert!(attack.cost.bytes() < 8 << 20, "{}", attack.cost.bytes());
     // When it is taken there is room again.
     attack.world.servers[0].pops = true;
     attack.world.pop_events(0);
@@ -177,7 +166,7 @@ fn a_whole_server_of_hostile_players_has_one_budget() {
     assert!(most < memory as i64, "{most} bytes");
     assert!(most > memory as i64 / 2, "{most} bytes are hardly an attack");
     world.servers[0].pops = true;
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 /// Packets, messages and packet sequences far ahead of what was expected, up to the end of their bits and around it.
@@ -230,7 +219,7 @@ fn a_player_that_never_acknowledges_costs_one_queue() {
         let server = &mut attack.world.servers[0].server;
         let result = server.send(attack.puppet.index, 0, ReliableOrdered, 0, &pattern(200_000, round));
         refused += u32::from(result.is_err());
-        attack.packets += 10; // what it is sent
+        attack.cost.packets += 10; // what it is sent
         attack.step();
     }
     assert!(refused > 100, "{refused}");
@@ -301,14 +290,14 @@ fn d20_handshakes_cost_a_bounded_amount_for_ten_seconds() {
     assert_eq!(begun, 2 * 32 + 64);
     let cost = live() - before;
     assert!(cost < 128 * 2048, "{cost} bytes");
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
     world.run(secs(10) - ms(700));
     let token = packet_of(&world.token(5000));
     let asks = |world: &mut World| say(world, SocketAddr::from(([12, 0, 0, 1], 1)), &token).0;
     assert_eq!(asks(&mut world), Err(DropReason::Full));
     world.run(ms(700));
     assert_eq!(asks(&mut world), Ok(()));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 /// Connects, says nothing more, and comes again with the next token, many times: what is left of each ends.
@@ -328,5 +317,5 @@ fn coming_and_going_leaves_nothing_behind() {
     world.servers[0].events = Vec::new();
     // 24 bytes for each used token, until it expires.
     assert!(live() - before < 100 << 10, "{}", live() - before);
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }

@@ -1,10 +1,8 @@
 //! A player of CUTE 2.00 that holds a valid token and writes its own packets, and the honest client beside it.
 
-use crate::ms;
 use crate::world::{APPLICATION, Datagram, World};
-use cute_net::client::ClientState::Connected;
 use cute_net::drop_reason::DropReason;
-use cute_net::message::Delivery::{self, *};
+use cute_net::message::Delivery;
 use cute_net::token::{ConnectToken, PACKET_SIZE, TOKEN_SIZE};
 use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
 use cute_net::v2::frame::{Accept, Fragment, Frame, Frames};
@@ -138,19 +136,4 @@ pub fn frames(write: impl FnOnce(&mut FrameWriter<'_>)) -> Vec<u8> {
 pub fn head(delivery: Delivery, sequence: u16, fragment: Option<(u32, u32)>) -> MessageHead {
     let fragment = fragment.map(|(total, offset)| Fragment { total, offset });
     MessageHead { channel: 0, delivery, id: 0, sequence, fragment }
-}
-
-/// A victim on the same server, and that nothing happened to it.
-pub struct Victim;
-
-impl Victim {
-    pub fn check(world: &mut World) {
-        world.servers[0].received.clear();
-        world.client_sends(0, ReliableOrdered, b"am I well?");
-        world.server_sends(0, ReliableOrdered, b"you are");
-        world.run(ms(200));
-        assert_eq!(world.state(0), Connected);
-        assert!(world.servers[0].received.contains(&(0, true, b"am I well?".to_vec())));
-        assert_eq!(world.clients[0].received.pop(), Some((true, b"you are".to_vec())));
-    }
 }

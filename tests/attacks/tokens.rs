@@ -1,7 +1,7 @@
 //! Tokens and handshakes of both protocols: altered, shown again, shown elsewhere, over a stop, a fork and a clock that
 //! is turned back.
 
-use crate::puppet::{Puppet, Victim, frames};
+use crate::puppet::{Puppet, frames};
 use crate::world::{APPLICATION, Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::Client;
@@ -230,7 +230,7 @@ fn d27_no_altered_byte_of_a_handshake_opens_anything() {
         }
     }
     assert_eq!(world.servers[0].server.connected(), 1);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }
 
 /// The first byte of every packet that two ends exchange, made every other one.
@@ -286,7 +286,7 @@ fn a_server_that_can_remember_no_more_tokens_admits_nobody_and_forgets_none() {
         first.get_or_insert(token);
     }
     assert_eq!(world.servers[0].server.connected(), 1);
-    Victim::check(&mut world);
+    world.check_honest_client();
 
     let full = world.dropped(DropReason::Full);
     let options = options(&world, MEMORY);
@@ -298,11 +298,11 @@ fn a_server_that_can_remember_no_more_tokens_admits_nobody_and_forgets_none() {
     let first = first.expect("tokens were used");
     assert_ne!(shown_again(&mut world, thief, &first), Connected);
     assert!(world.dropped(DropReason::TokenUsed) > 0);
-    Victim::check(&mut world);
+    world.check_honest_client();
 
     world.run_until(secs(LIFETIME), |world| world.unix > made + LIFETIME);
     let newcomer = world.connect(MEMORY + 1);
     world.run(ms(500));
     assert_eq!(world.state(newcomer), Connected);
-    Victim::check(&mut world);
+    world.check_honest_client();
 }

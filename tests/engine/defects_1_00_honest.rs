@@ -1,6 +1,6 @@
 //! The defects of the original that honest peers run into, on CUTE 1.00. Each test carries the id of its defect.
 
-use crate::puppet_1_00::{Puppet, fragment, honest_client_is_well, say, world_with_honest_client};
+use crate::puppet_1_00::{Puppet, fragment, say, world_with_honest_client};
 use crate::world::world_1_00;
 use crate::world::{TokenOptions, World, address, pattern};
 use crate::{ms, secs};
@@ -385,7 +385,7 @@ fn d53_a_player_that_crashed_comes_back_from_another_port_or_the_same() {
         world.client_sends(back, ReliableOrdered, b"back");
         world.run(ms(200));
         assert_eq!(world.servers[0].received.last().unwrap().2, b"back");
-        honest_client_is_well(&mut world);
+        world.check_honest_client();
     }
 }
 
@@ -406,7 +406,7 @@ fn d53_nobody_else_takes_the_place_of_who_is_connected() {
     assert_eq!(puppet.received(&mut world), [b"still here"]);
     let repeated = puppet.forge.packet(PacketType::ChallengeResponse, &[0; 264]);
     assert_eq!(say(&mut world, puppet.address, &repeated).0, Err(DropReason::Unexpected));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
 }
 
 #[test]

@@ -7,7 +7,6 @@ use crate::world::{APPLICATION, Datagram, World};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::Key;
 use cute_net::drop_reason::DropReason;
-use cute_net::message::Delivery::ReliableOrdered;
 use cute_net::simulator::SimulatorConfig;
 use cute_net::token::{ConnectToken, PACKET_SIZE, TOKEN_SIZE};
 use cute_net::v1::packet::{Packet, PacketType, Side};
@@ -183,20 +182,8 @@ pub fn world_with_honest_client(seed: u64) -> World {
     world.connect(1);
     world.server_expects(1);
     world.run(ms(200));
-    honest_client_is_well(&mut world);
+    world.check_honest_client();
     world
-}
-
-/// It exchanges reliable messages with the server, and nothing else arrived in between.
-pub fn honest_client_is_well(world: &mut World) {
-    world.pop_events(0);
-    world.servers[0].received.clear();
-    world.client_sends(0, ReliableOrdered, b"am I well?");
-    world.server_sends(0, ReliableOrdered, b"you are");
-    world.run(ms(200));
-    assert_eq!(world.state(0), Connected);
-    assert!(world.servers[0].received.contains(&(0, true, b"am I well?".to_vec())));
-    assert_eq!(std::mem::take(&mut world.clients[0].received), [(true, b"you are".to_vec())]);
 }
 
 /// A client of ours whose server is hostile.

@@ -440,6 +440,18 @@ impl World {
         self.servers[0].server.counters().dropped(reason)
     }
 
+    /// The first client is well: it exchanges reliable messages with the server, and nothing else arrives.
+    pub fn check_honest_client(&mut self) {
+        self.pop_events(0);
+        self.servers[0].received.clear();
+        self.client_sends(0, Delivery::ReliableOrdered, b"am I well?");
+        self.server_sends(0, Delivery::ReliableOrdered, b"you are");
+        self.run(Duration::from_millis(200));
+        assert_eq!(self.state(0), ClientState::Connected);
+        assert!(self.servers[0].received.contains(&(0, true, b"am I well?".to_vec())));
+        assert_eq!(std::mem::take(&mut self.clients[0].received), [(true, b"you are".to_vec())]);
+    }
+
     pub fn kick(&mut self, index: u32, tell: bool) {
         self.servers[0].server.disconnect(index, DisconnectReason::KICKED, b"", tell);
     }
