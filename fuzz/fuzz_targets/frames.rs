@@ -12,7 +12,8 @@ use cute_net::v2::frame::{Accept, Fragment, Frame, Frames, MAX_ACK_RANGES};
 use cute_net::v2::frame_writer::{FrameWriter, MessageHead};
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::hostile::{HOST, Hostile};
-use cute_net_fuzz::{DELIVERIES, SERVER, UNIX, World, arrival, memory, sent_by_client};
+use cute_net_fuzz::memory::Budget;
+use cute_net_fuzz::{DELIVERIES, SERVER, UNIX, World, arrival, sent_by_client};
 use libfuzzer_sys::fuzz_target;
 use std::time::Duration;
 
@@ -80,8 +81,6 @@ enum Written {
 
 /// Room for frames in a packet.
 const ROOM: usize = 1150;
-/// Bytes that one connection may hold, in and out, with what the rest of the process needs.
-const BUDGET: isize = 34 << 20;
 
 impl Written {
     fn write(&self, writer: &mut FrameWriter<'_>) -> bool {
@@ -226,7 +225,7 @@ impl Victim {
 }
 
 fuzz_target!(|input: Input| {
-    let before = memory::held();
+    let budget = Budget::from_now();
     let (mut hostile, mut victim) = if input.to_client {
         let (hostile, client) = Hostile::server();
         (hostile, Victim::Client(Box::new(client)))
@@ -263,8 +262,7 @@ fuzz_target!(|input: Input| {
             }
             Act::Update { ms, takes } => victim.update(Duration::from_millis(u64::from(*ms)), *takes),
         }
-        let held = memory::held() - before;
-        assert!(held < BUDGET, "{held} bytes are held");
+        budget.check();
     }
     victim.update(Duration::from_millis(100), true);
     if let Victim::Server(mut world) = victim {

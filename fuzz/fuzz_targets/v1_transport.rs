@@ -7,7 +7,8 @@ use arbitrary::Arbitrary;
 use cute_net::token::Version;
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::hostile_1_00::{HOST, Hostile};
-use cute_net_fuzz::{DELIVERIES, SERVER, World, memory};
+use cute_net_fuzz::memory::Budget;
+use cute_net_fuzz::{DELIVERIES, SERVER, World};
 use libfuzzer_sys::fuzz_target;
 use std::time::Duration;
 
@@ -77,9 +78,6 @@ impl Fragment {
     }
 }
 
-/// Bytes that one connection may hold, in and out, with what the rest of the process needs.
-const BUDGET: isize = 34 << 20;
-
 /// Packets of all floods: they take long to seal.
 const MOST_FLOODED: u32 = 1500;
 
@@ -92,7 +90,7 @@ fn deliver(world: &mut World, to_client: bool, packet: &[u8]) {
 }
 
 fuzz_target!(|input: Input| {
-    let before = memory::held();
+    let budget = Budget::from_now();
     let mut world = World::new(Version::V1, &[2, HOST]);
     world.run_until("connected", |world| world.is_connected(0) && world.is_connected(1));
     let slot = world.server.clients().find(|&slot| world.server.user_data(slot).unwrap()[0] == HOST);
@@ -149,8 +147,7 @@ fuzz_target!(|input: Input| {
                 }
             }
         }
-        let held = memory::held() - before;
-        assert!(held < BUDGET, "{held} bytes are held");
+        budget.check();
     }
     world.step(Duration::from_millis(100));
     if !input.to_client {

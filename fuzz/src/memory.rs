@@ -7,9 +7,24 @@ thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Bytes held now, compared with another moment.
-pub fn held() -> isize {
-    HELD.get()
+/// Bytes that one connection may hold, in and out, with what the rest of the process needs.
+const BUDGET: isize = 34 << 20;
+
+/// What the thread holds more than when this was made.
+pub struct Budget {
+    before: isize,
+}
+
+impl Budget {
+    pub fn from_now() -> Budget {
+        Budget { before: HELD.get() }
+    }
+
+    /// One connection may hold as much.
+    pub fn check(&self) {
+        let held = HELD.get() - self.before;
+        assert!(held < BUDGET, "{held} bytes are held");
+    }
 }
 
 fn count(bytes: isize) {
