@@ -210,13 +210,7 @@ fn a_client_whose_server_is_not_there_reads_on_past_icmp_errors() {
     let closed = UdpSocket::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
     let open = pair.server.bound_addresses().next().unwrap();
     let token = pair.token(1, &[closed, open]);
-    let mut client = ClientHost::new(0, APPLICATION);
-    client.connect(&token).unwrap();
-    for _ in 0..400 {
-        client.update(DT, UNIX);
-        pair.server.update(DT, UNIX);
-    }
-    assert_eq!(client.state(), ClientState::Connected);
+    let client = pair.client_with(&token, 400);
 
     // A server whose client has crashed sends on, and serves the others.
     let mut other = pair.client(2);
@@ -255,13 +249,7 @@ fn both_families_of_address_connect_from_one_token() {
     let mut pair = Pair::at("127.0.0.1:0");
     let open = pair.server.bound_addresses().next().unwrap();
     let token = pair.token(1, &["[::1]:1".parse().unwrap(), open]);
-    let mut client = ClientHost::new(0, APPLICATION);
-    client.connect(&token).unwrap();
-    for _ in 0..400 {
-        client.update(DT, UNIX);
-        pair.server.update(DT, UNIX);
-    }
-    assert_eq!(client.state(), ClientState::Connected);
+    pair.client_with(&token, 400);
 }
 
 /// A token that lists the wildcard address a server is bound to means this machine.

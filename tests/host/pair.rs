@@ -69,9 +69,14 @@ impl Pair {
     pub fn client(&mut self, client_id: u64) -> ClientHost {
         let address = self.server.bound_addresses().next().unwrap();
         let token = self.token(client_id, &[address]);
+        self.client_with(&token, 50)
+    }
+
+    /// A client that the token gets in within so many updates.
+    pub fn client_with(&mut self, token: &[u8; TOKEN_SIZE], updates: usize) -> ClientHost {
         let mut client = ClientHost::new(0, APPLICATION);
-        client.connect(&token).unwrap();
-        for _ in 0..50 {
+        client.connect(token).unwrap();
+        for _ in 0..updates {
             if client.state() == ClientState::Connected {
                 break;
             }
