@@ -6,27 +6,22 @@
 
 #[path = "../c_examples/library.rs"]
 mod library;
+#[path = "interop/running.rs"]
+mod running;
 
 use library::{Language, Linkage};
+use running::Build::{self, Original, Ours};
+use running::Running;
 use std::fmt;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Build {
-    Ours,
-    Original,
-}
-
-use Build::{Original, Ours};
 
 /// Client and server.
 const PAIRS: [(Build, Build); 4] =
@@ -76,40 +71,21 @@ fn lines(build: Build, arguments: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// A running program.
+/// A running program that takes orders.
 struct Peer {
-    child: Child,
-    lines: Receiver<String>,
+    running: Running,
     /// What it said, reports apart.
     log: Vec<String>,
 }
 
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 impl Peer {
     fn start(build: Build, arguments: &[&str]) -> Peer {
-        let mut child = program(build)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Peer { child, lines, log: Vec::new() }
+        let running = Running::start(program(build).args(arguments).stdin(Stdio::piped()));
+        Peer { running, log: Vec::new() }
     }
 
     fn order(&mut self, order: &str) {
-        let _ = writeln!(self.child.stdin.as_ref().unwrap(), "{order}");
+        let _ = writeln!(self.running.child.stdin.as_ref().unwrap(), "{order}");
     }
 
     fn count(&self, beginning: &str) -> usize {
@@ -120,7 +96,7 @@ impl Peer {
     fn says(&mut self, beginning: &str, times: usize, within: Duration) -> bool {
         let end = Instant::now() + within;
         while self.count(beginning) < times {
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.running.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.log.push(line),
                 Err(_) => return false,
             }
@@ -132,7 +108,7 @@ impl Peer {
     fn reports(&mut self) -> Vec<Report> {
         self.order("report");
         let mut reports = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(20)) {
+        while let Ok(line) = self.running.lines.recv_timeout(Duration::from_secs(20)) {
             if line == "reported" {
                 break;
             } else if line.starts_with("report ") {
@@ -536,7 +512,7 @@ fn client_is_kicked(client: Build, server: Build, maker: Build) -> Outcome {
 
 fn client_is_killed(client: Build, server: Build, maker: Build) -> Outcome {
     let (mut host, mut player) = connected(client, server, maker, 6)?;
-    player.child.kill().unwrap();
+    player.running.child.kill().unwrap();
     let since = Instant::now();
     check(host.peer.says("disconnected ", 1, SOON), "not noticed", &player, &host)?;
     check(since.elapsed() > Duration::from_secs(2), "noticed too soon", &player, &host)?;
@@ -545,7 +521,7 @@ fn client_is_killed(client: Build, server: Build, maker: Build) -> Outcome {
 
 fn server_is_killed(client: Build, server: Build, maker: Build) -> Outcome {
     let (mut host, mut player) = connected(client, server, maker, 6)?;
-    host.peer.child.kill().unwrap();
+    host.peer.running.child.kill().unwrap();
     let since = Instant::now();
     check(player.says("state -4", 1, SOON), "not noticed", &player, &host)?;
     check(since.elapsed() > Duration::from_secs(2), "noticed too soon", &player, &host)?;

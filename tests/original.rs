@@ -6,25 +6,19 @@
 
 #[path = "../c_examples/library.rs"]
 mod library;
+#[path = "interop/running.rs"]
+mod running;
 
 use library::{Language, Linkage};
+use running::Build::{self, Original, Ours};
+use running::Running;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
 use std::time::{Duration, Instant};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Build {
-    Ours,
-    Original,
-}
-
-use Build::{Original, Ours};
 
 /// Each takes a port of its own text, or both cores for a while.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -105,25 +99,9 @@ fn example(build: Build, original: &Path, name: &str) -> PathBuf {
     program
 }
 
-/// A running example, and what it says.
-struct Running {
-    child: Child,
-    lines: Receiver<String>,
-}
-
 impl Running {
-    fn start(program: &Path, address: &str) -> Running {
-        let mut child = Command::new(program)
-            .env("EXAMPLE_ADDRESS", address)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Running { child, lines }
+    fn example(program: &Path, address: &str) -> Running {
+        Running::start(Command::new(program).env("EXAMPLE_ADDRESS", address))
     }
 
     /// What it says until a line begins so, or for 20 seconds.
@@ -140,20 +118,13 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The examples play for ten seconds, in which the client sends a message every two.
 fn play(client: &Path, server: &Path) {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
-    let server = Running::start(server, &address);
+    let server = Running::example(server, &address);
     assert_eq!(server.says("Server"), [format!("Server started, listening on port {port}.")]);
-    let mut client = Running::start(client, &address);
+    let mut client = Running::example(client, &address);
     let said = client.says("Connected!");
     assert!(said.last().is_some_and(|line| line.starts_with("Connected!")), "{said:?}");
     let said = server.says("Client disconnected");
