@@ -12,7 +12,7 @@
 //!   ffi      pointers in, one call, a value out           |
 //!                    +-----------------+------------------+
 //!                                      |
-//!   host     a socket, the program's clock, a budget of work for each update, simulated loss
+//!   host     sockets, the program's clock, a budget of work for each update, simulated loss
 //!                                      |
 //!   client, server      who is connected; events; one engine for each handle
 //!                                      |

@@ -1,4 +1,4 @@
-//! What a program may ask a connection to send, and why it is refused.
+//! What a program may ask a connection to send, why it is refused, and in which order it leaves.
 
 use std::cmp::Reverse;
 use std::fmt;

@@ -1,5 +1,5 @@
-//! The sans-IO server: datagrams, time and messages in; datagrams and events out. One server serves
-//! one socket and any number of clients; an update touches those that have something to do.
+//! The sans-IO server: datagrams, time and messages in; datagrams and events out. One server serves any
+//! number of clients; an update touches those that have something to do.
 //!
 //! The order of calls in an update is [`advance`](Server::advance), then
 //! [`handle_datagram`](Server::handle_datagram) for each datagram, with
