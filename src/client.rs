@@ -1,37 +1,31 @@
 //! The sans-IO client: datagrams, time and messages in; datagrams and messages out. It walks the
 //! servers of its token until one lets it in, and ends in the state that says why none did.
+//! `handshake.rs` has how it gets in.
 //!
 //! The order of calls in an update is the server's: [`advance`](Client::advance), then
 //! [`handle_datagram`](Client::handle_datagram) for each datagram, then
 //! [`handle_timeout`](Client::handle_timeout), then [`poll_transmit`](Client::poll_transmit) until it
 //! gives `None`.
 
-use crate::attempt_timer::AttemptTimer;
-use crate::connection::{Arrival, Connection, Context, End, Queued, Scope, Setup, Transmit};
+mod handshake;
+
+use crate::connection::{Arrival, Connection, Context, End, Queued, Scope, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::endpoint::{self, Path};
 use crate::message::{Delivery, Message};
-use crate::ready::{InboxBudget, Ready, Source};
-use crate::reason::DenyReason;
-use crate::reason::DisconnectReason;
+use crate::ready::{Ready, Source};
+use crate::reason::{DenyReason, DisconnectReason};
 use crate::sending::{SendError, Shaping};
 use crate::time::Instant;
 use crate::token::{ConnectToken, InvalidToken, TOKEN_SIZE, Version};
-use crate::v2::attempt::{Attempt, SEND_INTERVAL};
+use crate::v2::attempt::Attempt;
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE};
 use crate::v2::keys::AssociatedPrefix;
 use crate::v2::packet::PacketType;
-use crate::{v1, v2};
+use handshake::{AnyAttempt, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-
-/// A server that is silent for this long, or for this many probe timeouts if that is longer, is asked whether it
-/// still has the connection.
-const SUSPICION: Duration = Duration::from_millis(1500);
-const SUSPICION_PROBES: u32 = 3;
-/// How often it is asked.
-const ASKING: Duration = Duration::from_secs(1);
 
 /// Where a client stands; the numbers are `cn_client_state_t`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -256,85 +250,6 @@ impl Client {
         result
     }
 
-    fn handle_challenge(&mut self, arrival: &Arrival, bytes: &[u8]) -> Result<(), DropReason> {
-        let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
-        if let Some(suspicion) = &mut self.suspicion {
-            // The server does not know the token's connection any more.
-            suspicion.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
-            self.end(ClientState::ConnectionTimedOut, None);
-            return Ok(());
-        }
-        let Some(AnyAttempt::V2(attempt)) = &mut self.attempt else {
-            return Err(DropReason::Unexpected);
-        };
-        let keys =
-            attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
-        let setup = setup(token, &self.shaping, self.largest_datagram);
-        let connection = v2::connection::Connection::new_client(
-            &mut self.context,
-            self.prefix,
-            keys,
-            arrival.path,
-            setup,
-        );
-        self.connection = Some(Box::new(Connection::V2(connection)));
-        self.state = ClientState::SendingChallengeResponse;
-        Ok(())
-    }
-
-    fn handle_denied(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
-        let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
-        if let Some(suspicion) = &self.suspicion {
-            let reason =
-                suspicion.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
-            match reason {
-                DenyReason::IN_USE => {
-                    if let Some(connection) = &mut self.connection {
-                        connection.on_sign_of_life(self.context.tick.now);
-                    }
-                    self.suspicion = None;
-                }
-                DenyReason::SHUTTING_DOWN => {}
-                _ => self.end(ClientState::ConnectionTimedOut, None),
-            }
-            return Ok(());
-        }
-        let Some(AnyAttempt::V2(attempt)) = &self.attempt else { return Err(DropReason::Unexpected) };
-        let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
-        match reason {
-            DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
-            _ => self.denied_by_server(reason),
-        }
-        Ok(())
-    }
-
-    /// Takes in a packet of CUTE 1.00.
-    fn handle_1_00(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
-        if self.connection.is_some() {
-            return self.handle_data(arrival, bytes);
-        }
-        let Some(AnyAttempt::V1(attempt)) = &mut self.attempt else {
-            return Err(DropReason::Unexpected);
-        };
-        match attempt.handle_packet(bytes)? {
-            v1::attempt::Answer::Nothing => {}
-            v1::attempt::Answer::Challenged => self.state = ClientState::SendingChallengeResponse,
-            v1::attempt::Answer::Denied => self.denied_by_server(DenyReason::FULL),
-            v1::attempt::Answer::Accepted(accepted) => {
-                let Some((AnyAttempt::V1(attempt), token)) =
-                    self.attempt.take().zip(self.token.as_ref())
-                else {
-                    return Err(DropReason::Unexpected);
-                };
-                let setup = setup(token, &self.shaping, self.largest_datagram);
-                let connection = attempt.into_connection(&self.context, arrival.path, accepted, setup);
-                self.connection = Some(Box::new(Connection::V1(Box::new(connection))));
-                self.state = ClientState::Connected;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the update's input: timers that are due. `backlog` says that datagrams still wait to be
     /// read.
     pub fn handle_timeout(&mut self, backlog: bool) {
@@ -358,22 +273,6 @@ impl Client {
             connection.handle_timeout(&self.context);
             self.reap();
             self.suspect(now);
-        }
-    }
-
-    /// A server that is silent may have forgotten the connection: ask it.
-    fn suspect(&mut self, now: Instant) {
-        let Some(connection) = &self.connection else { return };
-        if connection.version() == Version::V1 {
-            // There a server is not told apart from one that restarted, and nothing is asked.
-            return;
-        }
-        let heard_at = connection.heard_at().max(self.context.silence_starts);
-        let patience = SUSPICION.max(connection.probe_timeout(&self.context) * SUSPICION_PROBES);
-        if now.since(heard_at) < patience {
-            self.suspicion = None;
-        } else if self.suspicion.is_none() {
-            self.suspicion = Some(Box::new(Attempt::new(self.context.generator.bytes(), ASKING)));
         }
     }
 
@@ -408,33 +307,6 @@ impl Client {
                 self.end(ClientState::Disconnected, Some(DisconnectReason::PROTOCOL_ERROR));
             }
         }
-    }
-
-    fn try_server(&mut self, server: usize) {
-        self.server = server;
-        self.connection = None;
-        let remote = self.servers().nth(server);
-        self.remote = remote;
-        let Client { context, token, .. } = self;
-        self.attempt = token.as_ref().map(|token| match token.version {
-            Version::V1 => AnyAttempt::V1(Box::new(v1::attempt::Attempt::new(&token.keys))),
-            Version::V2 => {
-                AnyAttempt::V2(Box::new(Attempt::new(context.generator.bytes(), SEND_INTERVAL)))
-            }
-        });
-        self.state = ClientState::SendingConnectionRequest;
-    }
-
-    /// The next server, or the end in `state` if this was the last.
-    fn try_next_server(&mut self, state: ClientState) {
-        let next = self.server + 1;
-        if next < self.servers().count() { self.try_server(next) } else { self.end(state, None) }
-    }
-
-    /// A server said no, and why.
-    fn denied_by_server(&mut self, reason: DenyReason) {
-        self.denied = Some(reason);
-        self.try_next_server(ClientState::ConnectionDenied);
     }
 
     /// Ends everything in `state`; `tell` is the reason the server is given.
@@ -585,49 +457,6 @@ impl Client {
     /// Datagrams received and dropped.
     pub fn counters(&self) -> &DropCounters {
         &self.counters
-    }
-}
-
-/// An attempt at a server, in the protocol of the token. It holds keys, and stays where it is: what something is
-/// moved out of is not wiped.
-enum AnyAttempt {
-    V1(Box<v1::attempt::Attempt>),
-    V2(Box<Attempt>),
-}
-
-impl AnyAttempt {
-    fn is_challenged(&self) -> bool {
-        match self {
-            AnyAttempt::V1(attempt) => attempt.is_challenged(),
-            AnyAttempt::V2(attempt) => attempt.is_challenged(),
-        }
-    }
-
-    fn timer(&self) -> &AttemptTimer {
-        match self {
-            AnyAttempt::V1(attempt) => &attempt.timer,
-            AnyAttempt::V2(attempt) => &attempt.timer,
-        }
-    }
-
-    fn timer_mut(&mut self) -> &mut AttemptTimer {
-        match self {
-            AnyAttempt::V1(attempt) => &mut attempt.timer,
-            AnyAttempt::V2(attempt) => &mut attempt.timer,
-        }
-    }
-}
-
-/// How a client's connection is set up, until the server has said more.
-fn setup(token: &ConnectToken, shaping: &Shaping, largest_datagram: usize) -> Setup {
-    Setup {
-        timeout: Some(Duration::from_secs(u64::from(token.handshake_timeout)) * 2),
-        resend_ceiling: Duration::MAX,
-        inbox: InboxBudget::DEFAULT,
-        outgoing_rate: None,
-        incoming_rate: None,
-        shaping: *shaping,
-        largest_datagram,
     }
 }
 
