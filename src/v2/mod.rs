@@ -8,8 +8,9 @@
 //!   ([`repeats`]).
 //! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`] and the [`dispersion`]
 //!   of bursts, [`pacer`] spreads what it allows, [`path_mtu`] finds how large a datagram may be.
-//! - Messages out: [`outbox`], [`send_space`], [`unreliable_queue`], [`message_rate`]. Messages in:
-//!   [`inbox`], [`receive_space`], [`reassembly`], [`unreliable_assemblies`], [`receive_credit`].
+//! - Messages out: [`outbox`], [`send_space`], [`out_message`], [`unreliable_queue`], [`message_rate`],
+//!   [`filling`] a packet. Messages in: [`inbox`], [`receive_space`], [`reassembly`],
+//!   [`unreliable_assemblies`], [`receive_credit`].
 //! - A client that moves: [`path`]. [`connection`] holds all of this together.
 
 pub mod admission;
@@ -19,6 +20,7 @@ pub mod connection;
 pub mod cookie;
 pub mod delivery_rate;
 pub mod dispersion;
+pub mod filling;
 pub mod frame;
 pub mod frame_writer;
 pub mod handshake;
@@ -26,6 +28,7 @@ pub mod inbox;
 pub mod keys;
 pub mod loss;
 pub mod message_rate;
+pub mod out_message;
 pub mod outbox;
 pub mod pacer;
 pub mod packet;

@@ -1,8 +1,9 @@
 //! Everything a program has asked to send and the network has not finished with: the channels, their
 //! order, the budget they share and the credit of the peer.
 
+use super::filling::{Fill, Filling};
 use super::message_rate::MessageRate;
-use super::send_space::{Fill, Filling, SendCredit, SendSpace};
+use super::send_space::{SendCredit, SendSpace};
 use super::sent_packets::SentMessage;
 use super::unreliable_queue::UnreliableQueue;
 use crate::message::{Delivery, MESSAGE_COST, Payload};

@@ -1,15 +1,12 @@
 //! One sequence of reliable messages on its way out: what waits, what was begun, what of it is lost
 //! and what arrived. A lost packet's bytes are queued here again and leave with whatever leaves next.
 
-use super::frame::Fragment;
-use super::frame_writer::{FrameWriter, MessageHead};
+use super::filling::{Fill, Filling};
 use super::message_rate::Pace;
-use super::sent_packets::{SentFrame, SentMessage};
-use crate::message::{Delivery, MESSAGE_COST, Payload};
-use crate::range_set::RangeSet;
+use super::out_message::{Label, OutMessage};
+use super::sent_packets::SentMessage;
+use crate::message::{Delivery, Payload};
 use std::collections::VecDeque;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// Messages that may lie between the oldest unacknowledged and the newest begun, so that 16 bits
 /// name each.
@@ -17,11 +14,6 @@ pub const SEQUENCE_WINDOW: u64 = 16_384;
 /// New messages that each packet adds to those that may be begun. Together with the window it keeps
 /// any 1,024 packets, what a receiver may take in late, below half of what 16 bits tell apart.
 const BEGUN_PER_PACKET: u64 = 16;
-/// A fragment shorter than this is not worth its header, unless it is the last.
-const SMALLEST_FRAGMENT: usize = 256;
-/// Messages up to this size wait for the next packet rather than be cut to fill the rest of one.
-const LARGEST_UNCUT: usize = 1000;
-
 /// The reliable messages of a channel, ordered or unordered.
 #[derive(Debug)]
 pub struct SendSpace {
@@ -36,198 +28,6 @@ pub struct SendSpace {
     /// How many messages may be begun, as of packet `allowance_at`.
     allowance: u64,
     allowance_at: u64,
-}
-
-/// The packet being filled.
-pub struct Filling<'p, 'b> {
-    /// Where its frames go.
-    pub writer: &'p mut FrameWriter<'b>,
-    /// Its number.
-    pub number: u64,
-    /// What was written that matters once the packet is acknowledged or lost.
-    pub sent: &'p mut Vec<SentFrame>,
-    /// True if what was lost and is written now is to be known as sent again.
-    pub again: bool,
-    /// True while it holds no message: what does not fit whole is then cut, so that it ever leaves.
-    pub first: bool,
-}
-
-/// What all frames of a space have in common.
-#[derive(Clone, Copy, Debug)]
-struct Label {
-    channel: u8,
-    delivery: Delivery,
-}
-
-impl Label {
-    fn head(self, id: u32, sequence: u64, fragment: Option<Fragment>) -> MessageHead {
-        let Label { channel, delivery } = self;
-        MessageHead { channel, delivery, id, sequence: sequence as u16, fragment }
-    }
-
-    fn sent(self, sequence: u64, range: Range<u64>, again: bool) -> SentFrame {
-        SentFrame::Message(SentMessage {
-            sequence,
-            offset: range.start as u32,
-            length: (range.end - range.start) as u32,
-            channel: self.channel,
-            delivery: self.delivery,
-            again,
-        })
-    }
-}
-
-#[derive(Debug)]
-struct OutMessage {
-    bytes: Arc<[u8]>,
-    id: u32,
-    progress: Progress,
-}
-
-#[derive(Debug)]
-enum Progress {
-    /// Sent, or to be sent, in one frame.
-    Whole { lost: bool },
-    /// Sent in fragments.
-    Parts(Box<Parts>),
-}
-
-#[derive(Debug, Default)]
-struct Parts {
-    /// The first byte never sent.
-    unsent: u64,
-    lost: RangeSet,
-    acked: RangeSet,
-}
-
-impl OutMessage {
-    fn cost(&self) -> usize {
-        self.bytes.len() + MESSAGE_COST
-    }
-
-    fn has_unsent_parts(&self) -> bool {
-        matches!(&self.progress, Progress::Parts(parts) if parts.unsent < self.bytes.len() as u64)
-    }
-
-    fn fits_whole(&self, label: Label, packet: &Filling<'_, '_>) -> bool {
-        packet.writer.fits(&label.head(self.id, 0, None), self.bytes.len())
-    }
-
-    /// True if the message should be cut to fill what is left of a packet. One without bytes has no
-    /// parts: it waits for a packet that has room.
-    fn is_worth_cutting(&self, packet: &Filling<'_, '_>) -> bool {
-        let fills =
-            self.bytes.len() > LARGEST_UNCUT && packet.writer.remaining() > 2 * SMALLEST_FRAGMENT;
-        !self.bytes.is_empty() && (packet.first || fills)
-    }
-
-    /// Writes the message in one frame; it must fit.
-    fn send_whole(&self, label: Label, sequence: u64, again: bool, packet: &mut Filling<'_, '_>) {
-        packet.writer.message(&label.head(self.id, sequence, None), &self.bytes);
-        packet.sent.push(label.sent(sequence, 0..self.bytes.len() as u64, again));
-        packet.first = false;
-    }
-
-    /// Writes as much from the start of `range` as fits and is worth it; returns where that ended.
-    fn send_part(
-        &self,
-        label: Label,
-        sequence: u64,
-        range: Range<u64>,
-        again: bool,
-        packet: &mut Filling<'_, '_>,
-    ) -> Option<u64> {
-        let fragment = Fragment { total: self.bytes.len() as u32, offset: range.start as u32 };
-        let head = label.head(self.id, sequence, Some(fragment));
-        let wanted = (range.end - range.start) as usize;
-        let length = packet.writer.room_for(&head).min(wanted);
-        if length == 0 || (length < wanted.min(SMALLEST_FRAGMENT) && !packet.first) {
-            return None;
-        }
-        let start = range.start as usize;
-        let end = range.start + length as u64;
-        packet.writer.message(&head, self.bytes.get(start..start + length)?);
-        packet.sent.push(label.sent(sequence, range.start..end, again));
-        packet.first = false;
-        Some(end)
-    }
-
-    /// Writes bytes that were never sent; true if none are left.
-    fn send_unsent(&mut self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) -> bool {
-        let total = self.bytes.len() as u64;
-        loop {
-            let Progress::Parts(parts) = &self.progress else { return true };
-            if parts.unsent >= total {
-                return true;
-            }
-            let Some(end) = self.send_part(label, sequence, parts.unsent..total, false, packet) else {
-                return false;
-            };
-            if let Progress::Parts(parts) = &mut self.progress {
-                parts.unsent = end;
-            }
-        }
-    }
-
-    /// Writes again what was lost; true if nothing lost is left.
-    fn send_lost(&mut self, label: Label, sequence: u64, packet: &mut Filling<'_, '_>) -> bool {
-        if let Progress::Whole { lost } = self.progress {
-            let total = self.bytes.len() as u64;
-            if !lost {
-                return true;
-            }
-            if self.fits_whole(label, packet) {
-                self.progress = Progress::Whole { lost: false };
-                self.send_whole(label, sequence, packet.again, packet);
-                return true;
-            }
-            if !packet.first || total == 0 {
-                return false;
-            }
-            let mut parts = Parts { unsent: total, ..Parts::default() };
-            parts.lost.insert(0..total);
-            self.progress = Progress::Parts(Box::new(parts));
-        }
-        loop {
-            let Progress::Parts(parts) = &self.progress else { return true };
-            let Some(range) = parts.lost.first() else { return true };
-            let start = range.start;
-            let Some(end) = self.send_part(label, sequence, range, packet.again, packet) else {
-                return false;
-            };
-            if let Progress::Parts(parts) = &mut self.progress {
-                parts.lost.remove(start..end);
-            }
-        }
-    }
-
-    /// Notes that `range` arrived; true if that was all.
-    fn on_acked(&mut self, range: Range<u64>) -> bool {
-        let total = self.bytes.len() as u64;
-        match &mut self.progress {
-            Progress::Whole { .. } => true,
-            Progress::Parts(parts) => {
-                parts.lost.remove(range.clone());
-                parts.acked.insert(range);
-                parts.acked.covers(0..total)
-            }
-        }
-    }
-
-    /// Notes that `range` must be sent again, unless it arrived; true if nothing had to be before.
-    fn on_lost(&mut self, range: Range<u64>) -> bool {
-        match &mut self.progress {
-            Progress::Whole { lost } => !std::mem::replace(lost, true),
-            Progress::Parts(parts) => {
-                let had_none = parts.lost.is_empty();
-                parts.lost.insert(range.clone());
-                for acked in parts.acked.overlapping(range) {
-                    parts.lost.remove(acked);
-                }
-                had_none && !parts.lost.is_empty()
-            }
-        }
-    }
 }
 
 /// The credit the peer granted, and what was taken of it.
@@ -257,17 +57,6 @@ impl SendCredit {
     }
 }
 
-/// What a packet can take of a space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fill {
-    /// All there is to send was written.
-    Everything,
-    /// The packet is full.
-    Full,
-    /// The rest may not be begun yet.
-    Held,
-}
-
 impl SendSpace {
     /// Starts without messages, at sequence 0. `delivery` is one of the reliable ones.
     pub fn new(channel: u8, delivery: Delivery) -> SendSpace {
@@ -284,8 +73,7 @@ impl SendSpace {
 
     /// Queues a message.
     pub fn push<'a>(&mut self, id: u32, bytes: impl Into<Payload<'a>>) {
-        let progress = Progress::Whole { lost: false };
-        self.waiting.push_back(OutMessage { bytes: bytes.into().share(), id, progress });
+        self.waiting.push_back(OutMessage::new(id, bytes.into().share()));
     }
 
     /// True if something could be written, credit permitting; messages begin only if `may_begin`.
@@ -344,11 +132,11 @@ impl SendSpace {
             }
             let sequence = self.next_sequence();
             let Some(mut message) = self.waiting.pop_front() else { return Fill::Everything };
-            pace.on_begun(message.bytes.len());
+            pace.on_begun(message.size());
             if whole {
-                message.send_whole(label, sequence, false, packet);
+                message.begin_whole(label, sequence, packet);
             } else {
-                message.progress = Progress::Parts(Box::default());
+                message.begin_parts();
             }
             self.begun.push_back(Some(message));
             self.allowance -= 1;
@@ -404,7 +192,10 @@ impl SendSpace {
 #[cfg(test)]
 mod tests {
     use super::super::frame::{Frame, Frames, MessageFrame};
+    use super::super::frame_writer::FrameWriter;
+    use super::super::sent_packets::SentFrame;
     use super::*;
+    use crate::message::MESSAGE_COST;
 
     struct Fixture {
         space: SendSpace,

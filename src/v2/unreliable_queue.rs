@@ -2,10 +2,10 @@
 //! back, and then the newest win. Their bytes share one buffer: once it has grown, queueing a message
 //! allocates nothing.
 
+use super::filling::{Fill, Filling};
 use super::frame::Fragment;
 use super::frame_writer::MessageHead;
 use super::message_rate::Pace;
-use super::send_space::{Fill, Filling};
 use crate::message::{Delivery, MESSAGE_COST, Payload};
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, SKIP_ONE_IN, Scope, Transmit};
 use crate::crypto::cipher::TAG_SIZE;
 use crate::datagram::BASE_DATAGRAM;
+use crate::v2::filling::Filling;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
 use crate::v2::outbox::{Outbox, Turn};
 use crate::v2::packet::Side;
 use crate::v2::received::Company;
-use crate::v2::send_space::Filling;
 use crate::v2::sent_packets::SentFrame;
 use std::time::Duration;
 
