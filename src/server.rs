@@ -9,6 +9,7 @@
 
 mod admit;
 mod admit_1_00;
+mod depart;
 mod events;
 mod lending;
 mod slots;
@@ -18,7 +19,7 @@ pub use events::Event;
 pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
 pub use slots::MAX_CLIENTS;
 
-use crate::connection::{Arrival, Connection, Context, End, Needed, Queued, Setup};
+use crate::connection::{Arrival, Connection, Context, Needed, Setup};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
@@ -29,7 +30,7 @@ use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
-use crate::token::{PairKey, USER_DATA_SIZE, Version};
+use crate::token::{PairKey, USER_DATA_SIZE};
 use crate::token_flood::TokenFlood;
 use crate::used_tokens::UsedTokens;
 use crate::v1;
@@ -38,6 +39,7 @@ use crate::v2::handshake::{REQUEST_SIZE, RESPONSE_SIZE};
 use crate::v2::keys::{ClientRandom, CookieBytes};
 use crate::v2::packet::{self, PacketType};
 use crate::v2::token::TokenId;
+use depart::EndedBy;
 use events::EventQueue;
 use lending::Lending;
 use slots::Slots;
@@ -132,18 +134,6 @@ struct Shown {
     random: ClientRandom,
     /// Cookies its responses showed, the last the one in use.
     cookies: Vec<CookieBytes>,
-}
-
-/// Who ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EndedBy {
-    /// The client, which need not be told.
-    Client,
-    /// The server, which tells the client.
-    Server,
-    /// The program, which learns of it only after the next update. With `tell` the client is told, after
-    /// what is queued for it.
-    Program { tell: bool },
 }
 
 /// A timeout as clients are told it: rounded up, because 0 is never.
@@ -413,12 +403,7 @@ impl Server {
             let first = self.context.generator.below(self.active.len() as u64) as usize;
             self.active.rotate_left(first);
         }
-        while let Some(&id) = self.closed_order.front() {
-            if self.closed.get(&id).is_some_and(|closed| !closed.connection.is_over(now)) {
-                break;
-            }
-            self.forget_closed();
-        }
+        self.forget_closed_that_are_over();
     }
 
     /// When the server next has something to do by itself; ask again after every other call.
@@ -433,61 +418,6 @@ impl Server {
         let pending = self.admission_1_00.poll_timeout();
         let times = [self.timers.next(), over, pending];
         if waiting { Some(now) } else { times.into_iter().flatten().min() }
-    }
-
-    /// Removes a client whose connection ended by itself; true if it did.
-    fn reap(&mut self, index: u32) -> bool {
-        let Some(client) = self.slots.get_mut(index) else { return true };
-        match client.connection.poll_end() {
-            None => return false,
-            Some(End::Peer(reason, text)) => self.depart(index, reason, &text, EndedBy::Client),
-            Some(End::TimedOut) => self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Server),
-            Some(End::Violation) => {
-                self.depart(index, DisconnectReason::PROTOCOL_ERROR, b"", EndedBy::Server)
-            }
-        }
-        true
-    }
-
-    /// Takes a client out of its slot, and tells those who do not know of it yet.
-    fn depart(&mut self, index: u32, reason: DisconnectReason, text: &[u8], by: EndedBy) {
-        let Some(mut client) = self.slots.vacate(index) else { return };
-        self.timers.set(index, None);
-        self.lending.on_disconnected(index);
-        self.by_client.remove(&client.client_id);
-        if let Some(shown) = &client.shown {
-            self.by_token.remove(&shown.token);
-        }
-        let ready = client.connection.take_ready();
-        self.events.on_disconnected(index, (reason, text.into()), ready, by);
-        let queued = match by {
-            EndedBy::Server => Queued::Dropped,
-            EndedBy::Program { tell: true } => Queued::Flushed,
-            EndedBy::Client | EndedBy::Program { tell: false } => {
-                if client.connection.version() == Version::V1 {
-                    self.by_address.remove(&client.connection.path().remote);
-                }
-                return;
-            }
-        };
-        let id = client.id;
-        client.connection.close(&self.context, reason, text, queued);
-        if self.closed_order.len() >= self.slots.capacity() {
-            self.forget_closed();
-        }
-        client.active = true;
-        self.closed.insert(id, client);
-        self.closed_order.push_back(id);
-        self.closed_active.push_back(id);
-    }
-
-    fn forget_closed(&mut self) {
-        let id = self.closed_order.pop_front();
-        let Some(closed) = id.and_then(|id| self.closed.remove(&id)) else { return };
-        let remote = closed.connection.path().remote;
-        if self.by_address.get(&remote).copied() == id {
-            self.by_address.remove(&remote);
-        }
     }
 
     /// The next event.

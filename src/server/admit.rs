@@ -1,14 +1,12 @@
 //! Who is let in with a token of CUTE 2.00 (PROTOCOL section 5). Requests are judged without keeping
 //! anything; a response that shows the cookie and proves the token's keys gets a slot.
 
-use super::{
-    Client, EndedBy, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds,
-};
+use super::depart::EndedBy;
+use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::rate_limit::LEAST_RATE;
-use crate::reason::DenyReason;
-use crate::reason::DisconnectReason;
+use crate::reason::{DenyReason, DisconnectReason};
 use crate::token_flood::Sender;
 use crate::v2;
 use crate::v2::admission::{OpenToken, Reply};

@@ -1,7 +1,8 @@
 //! Who is let in with a token of CUTE 1.00: a valid one earns a challenge, and its echo a slot. Packets of this
 //! protocol name no connection, so connections are found by address.
 
-use super::{Client, EndedBy, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server, whole_seconds};
+use super::depart::EndedBy;
+use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, Server, whole_seconds};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::reason::DisconnectReason;

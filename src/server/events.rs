@@ -2,7 +2,7 @@
 //! they happened, then messages by client index, reliable ones before unreliable ones. The messages of
 //! a client that is gone come before the news that it is gone.
 
-use super::EndedBy;
+use super::depart::EndedBy;
 use super::slots::Slots;
 use crate::connection::{Connection, Needed};
 use crate::message::Message;

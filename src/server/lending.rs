@@ -2,7 +2,8 @@
 //! message is larger borrows from a common pool until the program has taken the message. So every message
 //! that the protocol allows can be sent, and no number of clients takes more than the whole.
 
-use super::{EndedBy, Server};
+use super::Server;
+use super::depart::EndedBy;
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
