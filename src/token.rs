@@ -285,19 +285,27 @@ impl ConnectToken {
     }
 }
 
+/// A token to be made by tests, here and of the protocols.
 #[cfg(test)]
-mod tests {
+pub(crate) mod sample {
     use super::*;
-    use crate::crypto::key_pair;
-    use crate::endpoint;
 
-    const USER_DATA: [u8; USER_DATA_SIZE] = [9; USER_DATA_SIZE];
+    /// Bytes of which none stands for another near it.
+    pub(crate) const USER_DATA: [u8; USER_DATA_SIZE] = {
+        let mut bytes = [0; USER_DATA_SIZE];
+        let mut at = 0;
+        while at < USER_DATA_SIZE {
+            bytes[at] = at as u8;
+            at += 1;
+        }
+        bytes
+    };
 
-    fn keys() -> TokenKeys {
+    pub(crate) fn keys() -> TokenKeys {
         TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) }
     }
 
-    fn request<'a>(keys: &'a TokenKeys, servers: &'a [SocketAddr]) -> TokenRequest<'a> {
+    pub(crate) fn request<'a>(keys: &'a TokenKeys, servers: &'a [SocketAddr]) -> TokenRequest<'a> {
         TokenRequest {
             application_id: 77,
             creation: 1000,
@@ -305,10 +313,18 @@ mod tests {
             handshake_timeout: 5,
             keys,
             servers,
-            client_id: u64::MAX - 3,
+            client_id: 0xFFFF_0000_FFFF_0001,
             user_data: &USER_DATA,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{keys, request};
+    use super::*;
+    use crate::crypto::key_pair;
+    use crate::endpoint;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| endpoint::parse(text).unwrap()).collect()

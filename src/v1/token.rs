@@ -180,7 +180,7 @@ fn read_secret(reader: &mut Reader<'_>) -> Result<TokenSecret, Malformed> {
 mod tests {
     use super::*;
     use crate::endpoint;
-    use crate::token::{ConnectToken, InvalidToken};
+    use crate::token::{ConnectToken, InvalidToken, sample};
     use crate::v1::signature;
 
     fn token_key(seed: u8) -> TokenKey {
@@ -188,23 +188,8 @@ mod tests {
     }
 
     fn token(key: &TokenKey) -> [u8; TOKEN_SIZE] {
-        let mut user_data = [0; USER_DATA_SIZE];
-        for (byte, value) in user_data.iter_mut().zip((0..=255).cycle()) {
-            *byte = value;
-        }
-        let keys =
-            TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
-        let request = TokenRequest {
-            application_id: 1,
-            creation: 5,
-            expiration: 10,
-            handshake_timeout: 3,
-            keys: &keys,
-            servers: &[endpoint::parse("[::1]:5").unwrap()],
-            client_id: 0xFFFF_0000_FFFF_0001,
-            user_data: &user_data,
-        };
-        generate(&request, key).unwrap()
+        let servers = [endpoint::parse("[::1]:5").unwrap()];
+        generate(&sample::request(&sample::keys(), &servers), key).unwrap()
     }
 
     fn packet(key: &TokenKey) -> [u8; PACKET_SIZE] {
@@ -220,9 +205,7 @@ mod tests {
         assert_eq!(read.public.servers().next(), endpoint::parse("[::1]:5").ok());
         let secret = read.open(&key).unwrap();
         assert_eq!(secret.client_id, 0xFFFF_0000_FFFF_0001);
-        assert!(
-            secret.user_data.iter().zip((0..=255).cycle()).all(|(byte, value): (_, u8)| *byte == value)
-        );
+        assert_eq!(*secret.user_data, sample::USER_DATA);
         assert_eq!(secret.keys.client_to_server.as_bytes(), &[1; 32]);
         assert_eq!(secret.keys.server_to_client.as_bytes(), &[2; 32]);
     }
@@ -266,10 +249,10 @@ mod tests {
     #[test]
     fn the_client_reads_what_the_back_end_wrote() {
         let token = token(&token_key(1));
-        let read = ConnectToken::read(&token, 1, 10).unwrap();
-        assert_eq!((read.version, read.expiration, read.handshake_timeout), (Version::V1, 10, 3));
+        let read = ConnectToken::read(&token, 77, 1060).unwrap();
+        assert_eq!((read.version, read.expiration, read.handshake_timeout), (Version::V1, 1060, 5));
         assert_eq!(read.keys.client_to_server.as_bytes(), &[1; 32]);
-        assert_eq!(ConnectToken::read(&token, 1, 11).unwrap_err(), InvalidToken::Expired);
-        assert_eq!(ConnectToken::read(&token, 2, 10).unwrap_err(), InvalidToken::Application);
+        assert_eq!(ConnectToken::read(&token, 77, 1061).unwrap_err(), InvalidToken::Expired);
+        assert_eq!(ConnectToken::read(&token, 78, 1060).unwrap_err(), InvalidToken::Application);
     }
 }

@@ -125,25 +125,11 @@ mod tests {
     use super::*;
     use crate::crypto::key_pair;
     use crate::endpoint;
+    use crate::token::sample;
 
     fn packet(key: &TokenKey) -> [u8; PACKET_SIZE] {
-        let mut user_data = [0; USER_DATA_SIZE];
-        for (byte, value) in user_data.iter_mut().zip((0..=255).cycle()) {
-            *byte = value;
-        }
-        let keys =
-            TokenKeys { client_to_server: Key::new([1; 32]), server_to_client: Key::new([2; 32]) };
-        let request = TokenRequest {
-            application_id: 1,
-            creation: 5,
-            expiration: 10,
-            handshake_timeout: 3,
-            keys: &keys,
-            servers: &[endpoint::parse("[::1]:5").unwrap()],
-            client_id: 0xFFFF_0000_FFFF_0001,
-            user_data: &user_data,
-        };
-        seal(key, &request, [4; XNONCE_SIZE])
+        let servers = [endpoint::parse("[::1]:5").unwrap()];
+        seal(key, &sample::request(&sample::keys(), &servers), [4; XNONCE_SIZE])
     }
 
     fn token_key() -> TokenKey {
@@ -159,10 +145,8 @@ mod tests {
         assert_eq!(read.key_id, key.id());
         let secret = read.open(&key).unwrap();
         assert_eq!(secret.client_id, 0xFFFF_0000_FFFF_0001);
-        assert_eq!(secret.creation, 5);
-        assert!(
-            secret.user_data.iter().zip((0..=255).cycle()).all(|(byte, value): (_, u8)| *byte == value)
-        );
+        assert_eq!(secret.creation, 1000);
+        assert_eq!(*secret.user_data, sample::USER_DATA);
         assert_eq!(secret.keys.client_to_server.as_bytes(), &[1; 32]);
         assert_eq!(secret.keys.server_to_client.as_bytes(), &[2; 32]);
     }
