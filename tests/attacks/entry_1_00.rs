@@ -1,7 +1,7 @@
 //! The defects of the original that tokens and handshakes reach, aimed at servers of CUTE 1.00. Each test
 //! carries the id of its defect.
 
-use crate::puppet_1_00::{Puppet, fragment, packet_of, say, world_with_honest_client};
+use crate::puppet_1_00::{Puppet, fragment, packet_of, world_with_honest_client};
 use crate::world::world_1_00;
 use crate::world::{Datagram, World};
 use crate::{ms, secs};
@@ -69,18 +69,18 @@ fn d16_token_packets_that_make_no_sense_are_dropped_before_their_signature() {
     (35..568).step_by(19).for_each(|at| packet[at] = 2);
     bad.push(packet);
     for (number, packet) in bad.iter().enumerate() {
-        let (result, replies) = say(&mut world, stranger(number as u32), packet);
+        let (result, replies) = world.say(stranger(number as u32), packet);
         assert_eq!((result, replies.len()), (Err(DropReason::Malformed), 0));
     }
     assert_eq!(world.dropped(DropReason::Malformed), bad.len() as u64);
     let mut garbage = good;
     garbage[568..].fill(7);
-    let (result, replies) = say(&mut world, stranger(99), &garbage);
+    let (result, replies) = world.say(stranger(99), &garbage);
     assert_eq!((result, replies.len()), (Err(DropReason::UnknownKey), 0));
     for size in [1, 37, 73, 1023, 1025, 1200] {
         let mut packet = good.to_vec();
         packet.resize(size, 0);
-        assert!(say(&mut world, stranger(99), &packet).0.is_err());
+        assert!(world.say(stranger(99), &packet).0.is_err());
     }
     world.check_honest_client();
 }
@@ -109,7 +109,7 @@ fn d18_d19_a_flood_of_tokens_costs_few_signatures_an_update() {
     for number in 0..2000u32 {
         let mut bad = good;
         bad[PACKET_SIZE - 50..PACKET_SIZE - 46].copy_from_slice(&number.to_le_bytes());
-        let (result, replies) = say(&mut world, stranger(number), &bad);
+        let (result, replies) = world.say(stranger(number), &bad);
         assert!(matches!(result, Err(DropReason::Forged | DropReason::Flood)), "{result:?}");
         assert!(replies.is_empty());
     }
@@ -129,12 +129,12 @@ fn d19_a_token_that_comes_again_costs_no_signature() {
     pending.challenge(&mut world);
     let connected = Puppet::connect(&mut world, 7);
     for number in 0..500 {
-        assert_eq!(say(&mut world, stranger(number), &bad).0, Err(DropReason::Forged));
-        let (result, replies) = say(&mut world, pending.address, &pending.token);
+        assert_eq!(world.say(stranger(number), &bad).0, Err(DropReason::Forged));
+        let (result, replies) = world.say(pending.address, &pending.token);
         assert_eq!(result, Ok(()));
         none_is_answered_with_more(PACKET_SIZE, &replies);
         for from in [connected.address, stranger(number)] {
-            assert!(say(&mut world, from, &connected.token).0.is_err());
+            assert!(world.say(from, &connected.token).0.is_err());
         }
     }
     assert_eq!(world.dropped(DropReason::Flood), 0);
@@ -148,7 +148,7 @@ fn d20_one_token_shown_from_a_thousand_addresses_occupies_few_handshakes() {
     let mut world = world_with_honest_client(1);
     let token = packet_of(&world.token(5));
     for number in 0..1000 {
-        let (result, replies) = say(&mut world, stranger(number), &token);
+        let (result, replies) = world.say(stranger(number), &token);
         assert!(matches!(result, Ok(()) | Err(DropReason::Flood)), "{result:?}");
         none_is_answered_with_more(PACKET_SIZE, &replies);
         if number % 30 == 0 {
@@ -168,7 +168,7 @@ fn d20_a_player_gets_in_whoever_shows_its_token_after_it() {
     let mut player = Puppet::new(&mut world, 5);
     let challenge = player.challenge(&mut world);
     for number in 0..30 {
-        assert_eq!(say(&mut world, stranger(number), &player.token).0, Ok(()));
+        assert_eq!(world.say(stranger(number), &player.token).0, Ok(()));
     }
     world.run(ms(100));
     assert_eq!(player.echo(&mut world, &challenge).0, Ok(()));
@@ -183,7 +183,7 @@ fn d20_handshakes_that_nobody_finishes_are_bounded_and_end() {
     let mut full = 0;
     for number in 0..300 {
         let token = packet_of(&world.token(1000 + number));
-        let (result, replies) = say(&mut world, stranger(number as u32), &token);
+        let (result, replies) = world.say(stranger(number as u32), &token);
         none_is_answered_with_more(PACKET_SIZE, &replies);
         match result {
             Err(DropReason::Full) => full += 1,
@@ -213,7 +213,7 @@ fn d20_a_full_server_keeps_nothing_of_those_it_refuses() {
     world.server_expects(1);
     for number in 0..200 {
         let token = packet_of(&world.token(1000 + number));
-        let (result, replies) = say(&mut world, stranger(number as u32), &token);
+        let (result, replies) = world.say(stranger(number as u32), &token);
         assert_eq!((result, replies.len(), replies[0].len()), (Err(DropReason::Full), 1, 73));
         if number % 20 == 19 {
             world.step();
@@ -231,13 +231,13 @@ fn d21_an_address_gets_one_challenge_for_each_token_packet_and_then_silence() {
     let mut world = world_with_honest_client(1);
     let token = packet_of(&world.token(5));
     let victim = stranger(1);
-    let (result, replies) = say(&mut world, victim, &token);
+    let (result, replies) = world.say(victim, &token);
     assert_eq!((result, replies.len(), replies[0].len()), (Ok(()), 1, 337));
     world.recording = Some(Vec::new());
     world.run(secs(70));
     assert!(world.recording.take().unwrap().iter().all(|datagram| datagram.to != victim));
     // The token has expired.
-    let (result, replies) = say(&mut world, victim, &token);
+    let (result, replies) = world.say(victim, &token);
     assert_eq!((result, replies.len()), (Err(DropReason::Expired), 0));
     world.check_honest_client();
 }
@@ -286,7 +286,7 @@ fn d24_the_32nd_client_comes_in_and_every_one_of_them_is_served() {
         assert_eq!(puppet.received(&mut world), [b"here"]);
     }
     let late = packet_of(&world.token(99));
-    let (result, replies) = say(&mut world, stranger(1), &late);
+    let (result, replies) = world.say(stranger(1), &late);
     assert_eq!((result, replies.len(), replies[0].len()), (Err(DropReason::Full), 1, 73));
     world.check_honest_client();
 }
@@ -313,7 +313,7 @@ fn d26_of_two_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever(
         assert_eq!(all[2].echo(&mut world, &challenges[2]).0, Ok(()));
         if leaves {
             let disconnect = all[2].forge.packet(PacketType::Disconnect, b"");
-            assert_eq!(say(&mut world, all[2].address, &disconnect).0, Ok(()));
+            assert_eq!(world.say(all[2].address, &disconnect).0, Ok(()));
             world.step();
         }
         for number in [0, 1, 3] {
@@ -322,7 +322,7 @@ fn d26_of_two_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever(
         }
         assert_eq!(world.dropped(DropReason::TokenUsed), 3);
         for number in 0..100 {
-            let (result, replies) = say(&mut world, stranger(number), &packet_of(&token));
+            let (result, replies) = world.say(stranger(number), &packet_of(&token));
             assert_eq!((result, replies.len()), (Err(DropReason::TokenUsed), 0));
         }
         assert_eq!(world.servers[0].server.connected(), 1 + usize::from(!leaves));
@@ -345,7 +345,7 @@ fn d27_a_used_token_is_used_whatever_form_its_signature_takes() {
     }
     // The negated form is a signature too, the others are none. It makes the same connection, once.
     for (number, form) in forms.iter().enumerate() {
-        let (result, replies) = say(&mut world, stranger(number as u32), form);
+        let (result, replies) = world.say(stranger(number as u32), form);
         let expected = if number == 0 { Ok(()) } else { Err(DropReason::Forged) };
         assert_eq!((result, replies.len()), (expected, usize::from(number == 0)));
     }
@@ -355,14 +355,14 @@ fn d27_a_used_token_is_used_whatever_form_its_signature_takes() {
     assert_eq!(player.echo(&mut world, &challenge).0, Ok(()));
     for gone in [false, true] {
         for (number, form) in forms.iter().chain([&packet]).enumerate() {
-            let (result, replies) = say(&mut world, stranger(100 + number as u32), form);
+            let (result, replies) = world.say(stranger(100 + number as u32), form);
             let is_signature = number == 0 || number == forms.len();
             let expected = if is_signature { DropReason::TokenUsed } else { DropReason::Forged };
             assert_eq!((result, replies.len()), (Err(expected), 0));
         }
         if !gone {
             let disconnect = player.forge.packet(PacketType::Disconnect, b"");
-            say(&mut world, player.address, &disconnect).0.unwrap();
+            world.say(player.address, &disconnect).0.unwrap();
             world.step();
         }
     }
@@ -379,16 +379,16 @@ fn d28_a_used_token_is_remembered_after_hundreds_more_and_after_a_stop() {
     let challenge = puppet.challenge(&mut world);
     puppet.echo(&mut world, &challenge).0.unwrap();
     let disconnect = puppet.forge.packet(PacketType::Disconnect, b"");
-    say(&mut world, puppet.address, &disconnect).0.unwrap();
+    world.say(puppet.address, &disconnect).0.unwrap();
     for id in 100..400 {
         let mut other = Puppet::connect(&mut world, id);
         let disconnect = other.forge.packet(PacketType::Disconnect, b"");
-        say(&mut world, other.address, &disconnect).0.unwrap();
+        world.say(other.address, &disconnect).0.unwrap();
         if id % 10 == 0 {
             world.step();
         }
     }
-    assert_eq!(say(&mut world, stranger(1), &first).0, Err(DropReason::TokenUsed));
+    assert_eq!(world.say(stranger(1), &first).0, Err(DropReason::TokenUsed));
     world.check_honest_client();
 
     // A server that is stopped and started is another one, that inherits.
@@ -397,8 +397,8 @@ fn d28_a_used_token_is_remembered_after_hundreds_more_and_after_a_stop() {
     earlier.stop();
     world.servers[0].server.inherit(earlier);
     world.step();
-    assert_eq!(say(&mut world, stranger(1), &first).0, Err(DropReason::TokenUsed));
-    assert_eq!(say(&mut world, stranger(2), &token).0, Ok(()));
+    assert_eq!(world.say(stranger(1), &first).0, Err(DropReason::TokenUsed));
+    assert_eq!(world.say(stranger(2), &token).0, Ok(()));
 }
 
 /// Several servers that share a key pair each let a token in once: they know nothing of each other. A token that
@@ -433,7 +433,7 @@ fn d28_a_recorded_session_does_nothing_at_the_same_server_or_another() {
     let replay = |world: &mut World| {
         for datagram in session.iter().filter(|datagram| datagram.from == address) {
             for from in [address, stranger(1)] {
-                let (_, replies) = say(world, from, &datagram.bytes);
+                let (_, replies) = world.say(from, &datagram.bytes);
                 if from == stranger(1) {
                     none_is_answered_with_more(datagram.bytes.len(), &replies);
                 }
@@ -496,7 +496,7 @@ fn d32_a_stopped_server_takes_in_nothing_and_says_nothing_more() {
     let payload = puppet.forge.payload(&fragment(true, 0, (1, 0), b"late"));
     let token = packet_of(&world.token(5));
     for bytes in [&token[..], &payload, b""] {
-        let (result, replies) = say(&mut world, puppet.address, bytes);
+        let (result, replies) = world.say(puppet.address, bytes);
         let expected = if bytes.is_empty() { DropReason::Size } else { DropReason::Unexpected };
         assert_eq!((result, replies.len()), (Err(expected), 0));
     }

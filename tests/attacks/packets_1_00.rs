@@ -3,8 +3,7 @@
 
 use crate::memory::live;
 use crate::puppet_1_00::{
-    Forge, Puppet, client_hears, client_of_hostile_server, fragment, say, sized,
-    world_with_honest_client,
+    Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized, world_with_honest_client,
 };
 use crate::world::{Datagram, World, pattern, world_1_00};
 use crate::{ms, secs};
@@ -23,7 +22,7 @@ fn both_ends_refuse(attack: impl Fn(&mut Forge) -> Vec<Vec<u8>>) {
     let attacks = attack(&mut puppet.forge);
     let number = attacks.len() as u64;
     for bytes in attacks {
-        let (result, _) = say(&mut world, puppet.address, &bytes);
+        let (result, _) = world.say(puppet.address, &bytes);
         assert_eq!(result, Err(DropReason::Malformed));
     }
     assert_eq!(world.dropped(DropReason::Malformed), number);
@@ -401,7 +400,7 @@ fn d35_acknowledgements_of_what_was_never_sent_confirm_nothing() {
     world.server_sends(puppet.index, ReliableOrdered, b"wait for it");
     for ack in [100, 1000, 30_000, u16::MAX] {
         let packet = puppet.forge.payload_with((ack, u32::MAX), &fragment(false, 0, (1, 0), b"x"));
-        say(&mut world, puppet.address, &packet).0.unwrap();
+        world.say(puppet.address, &packet).0.unwrap();
     }
     let queued = |world: &World| {
         world.servers[0].server.connection(puppet.index).map(|connection| connection.reliable_queued())
@@ -411,7 +410,7 @@ fn d35_acknowledgements_of_what_was_never_sent_confirm_nothing() {
     // Only what names it does.
     for ack in 0..20 {
         let packet = puppet.forge.payload_with((ack, 1), &fragment(false, 1, (1, 0), b"x"));
-        say(&mut world, puppet.address, &packet).0.unwrap();
+        world.say(puppet.address, &packet).0.unwrap();
     }
     assert_eq!(queued(&world), Some(0));
     world.check_honest_client();

@@ -3,7 +3,7 @@
 
 use crate::cost::{BUDGET, Cost};
 use crate::memory::live;
-use crate::puppet_1_00::{Puppet, fragment, packet_of, say, world_with_honest_client};
+use crate::puppet_1_00::{Puppet, fragment, packet_of, world_with_honest_client};
 use crate::world::{TokenOptions, World, pattern};
 use crate::{ms, secs};
 use cute_net::drop_reason::DropReason;
@@ -277,7 +277,7 @@ fn d20_handshakes_cost_a_bounded_amount_for_ten_seconds() {
         };
         let token = packet_of(&world.token_with(&options));
         let [.., high, low] = number.to_be_bytes();
-        let (result, replies) = say(&mut world, SocketAddr::from(([11, 0, high, low], 1)), &token);
+        let (result, replies) = world.say(SocketAddr::from(([11, 0, high, low], 1)), &token);
         assert!(
             result == Err(DropReason::Full) || (result == Ok(()) && replies.len() == 1),
             "{result:?}"
@@ -293,7 +293,7 @@ fn d20_handshakes_cost_a_bounded_amount_for_ten_seconds() {
     world.check_honest_client();
     world.run(secs(10) - ms(700));
     let token = packet_of(&world.token(5000));
-    let asks = |world: &mut World| say(world, SocketAddr::from(([12, 0, 0, 1], 1)), &token).0;
+    let asks = |world: &mut World| world.say(SocketAddr::from(([12, 0, 0, 1], 1)), &token).0;
     assert_eq!(asks(&mut world), Err(DropReason::Full));
     world.run(ms(700));
     assert_eq!(asks(&mut world), Ok(()));

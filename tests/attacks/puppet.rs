@@ -42,11 +42,11 @@ impl Puppet {
             (SocketAddr::from(([10, 66, 6, client_id as u8], 666)), world.servers[0].address);
         let mut buffer = [0; 1200];
         let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
-        let replies = Self::say(world, address, server, &buffer[..size]);
+        let replies = world.say(address, &buffer[..size]).1;
         let keys: &SessionKeys = attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
         let seal = PacketSeal::new(Side::Client, prefix, keys);
         let size = attempt.poll_transmit(world.now, &prefix, packet, &mut buffer).unwrap();
-        let replies = Self::say(world, address, server, &buffer[..size]);
+        let replies = world.say(address, &buffer[..size]).1;
         let mut puppet = Puppet {
             address,
             server,
@@ -59,16 +59,6 @@ impl Puppet {
         puppet.hear(replies);
         assert!(puppet.accept.is_some());
         puppet
-    }
-
-    /// Delivers a datagram and returns what the server sends back to this address.
-    pub fn say(world: &mut World, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> Vec<Vec<u8>> {
-        let before = world.recording.replace(Vec::new());
-        let _ = world.deliver(&Datagram { from, to, bytes: bytes.to_vec() });
-        world.servers[0].server.handle_timeout(false);
-        world.flush_server(0);
-        let sent = std::mem::replace(&mut world.recording, before).unwrap();
-        sent.into_iter().filter(|datagram| datagram.to == from).map(|datagram| datagram.bytes).collect()
     }
 
     /// Opens what came; returns the reason of a CLOSE.
@@ -120,7 +110,7 @@ impl Puppet {
     /// Sends a packet with these frames; returns the reason of the CLOSE it earned, if it did.
     pub fn send(&mut self, world: &mut World, frames: &[u8]) -> Option<u8> {
         let packet = self.packet(frames);
-        let replies = Self::say(world, self.address, self.server, &packet);
+        let replies = world.say(self.address, &packet).1;
         self.hear(replies)
     }
 }

@@ -1,6 +1,6 @@
 //! The defects of the original that honest peers run into, on CUTE 1.00. Each test carries the id of its defect.
 
-use crate::puppet_1_00::{Puppet, fragment, say, world_with_honest_client};
+use crate::puppet_1_00::{Puppet, fragment, world_with_honest_client};
 use crate::world::world_1_00;
 use crate::world::{TokenOptions, World, address, pattern};
 use crate::{ms, secs};
@@ -247,7 +247,7 @@ fn d45_a_server_at_a_wildcard_address_is_reached() {
     // Another port is another server.
     let servers = vec![address("10.0.0.1:5001")];
     let other = world.token_with(&TokenOptions { servers, ..world.token_options(2) });
-    let (result, _) = say(&mut world, address("10.9.9.9:9"), &other[90..]);
+    let (result, _) = world.say(address("10.9.9.9:9"), &other[90..]);
     assert_eq!(result, Err(DropReason::NotListed));
 }
 
@@ -399,13 +399,13 @@ fn d53_nobody_else_takes_the_place_of_who_is_connected() {
     let older = TokenOptions { lifetime: 30, ..world.token_options(5) };
     let older = world.token_with(&older);
     for token in [other, older] {
-        let (result, replies) = say(&mut world, puppet.address, &token[90..]);
+        let (result, replies) = world.say(puppet.address, &token[90..]);
         assert!(result.is_err() && replies.is_empty());
     }
     puppet.sends(&mut world, &fragment(true, 0, (1, 0), b"still here")).unwrap();
     assert_eq!(puppet.received(&mut world), [b"still here"]);
     let repeated = puppet.forge.packet(PacketType::ChallengeResponse, &[0; 264]);
-    assert_eq!(say(&mut world, puppet.address, &repeated).0, Err(DropReason::Unexpected));
+    assert_eq!(world.say(puppet.address, &repeated).0, Err(DropReason::Unexpected));
     world.check_honest_client();
 }
 

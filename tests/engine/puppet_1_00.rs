@@ -2,8 +2,7 @@
 //! them.
 
 use crate::ms;
-use crate::world::world_1_00;
-use crate::world::{APPLICATION, Datagram, World};
+use crate::world::{APPLICATION, Datagram, Reply, World, world_1_00};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::Key;
 use cute_net::drop_reason::DropReason;
@@ -14,21 +13,6 @@ use cute_net::v1::packet_seal::PacketSeal;
 use cute_net::v1::secretbox::Secretbox;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What the server said to a datagram, and what it sent back to where that came from.
-pub type Reply = (Result<(), DropReason>, Vec<Vec<u8>>);
-
-/// Delivers a datagram to the first server, which then updates.
-pub fn say(world: &mut World, from: SocketAddr, bytes: &[u8]) -> Reply {
-    let before = world.recording.replace(Vec::new());
-    let to = world.servers[0].address;
-    let result = world.deliver(&Datagram { from, to, bytes: bytes.to_vec() });
-    world.servers[0].server.handle_timeout(false);
-    world.flush_server(0);
-    let sent = std::mem::replace(&mut world.recording, before).unwrap();
-    let sent = sent.into_iter().filter(|datagram| datagram.to == from);
-    (result, sent.map(|datagram| datagram.bytes).collect())
-}
 
 /// The packet that a player shows of a token.
 pub fn packet_of(token: &[u8; TOKEN_SIZE]) -> [u8; PACKET_SIZE] {
@@ -124,7 +108,7 @@ impl Puppet {
 
     /// Shows the token and returns the content of the challenge that came.
     pub fn challenge(&mut self, world: &mut World) -> Vec<u8> {
-        let (result, mut replies) = say(world, self.address, &self.token);
+        let (result, mut replies) = world.say(self.address, &self.token);
         assert_eq!((result, replies.len()), (Ok(()), 1));
         match self.seal.open(&mut replies[0]) {
             Ok(Packet::ChallengeRequest(challenge)) => {
@@ -137,7 +121,7 @@ impl Puppet {
     /// Says what should be the echo of a challenge.
     pub fn echo(&mut self, world: &mut World, content: &[u8]) -> Reply {
         let response = self.forge.packet(PacketType::ChallengeResponse, content);
-        say(world, self.address, &response)
+        world.say(self.address, &response)
     }
 
     /// Connects to the first server, and has it know.
@@ -152,14 +136,14 @@ impl Puppet {
         assert!(replies.iter_mut().any(accepts));
         puppet.index = world.servers[0].server.clients().find(|index| !before.contains(index)).unwrap();
         let keepalive = puppet.forge.packet(PacketType::Keepalive, b"");
-        assert_eq!(say(world, puppet.address, &keepalive).0, Ok(()));
+        assert_eq!(world.say(puppet.address, &keepalive).0, Ok(()));
         puppet
     }
 
     /// Sends what a packet has behind its acknowledgements.
     pub fn sends(&mut self, world: &mut World, body: &[u8]) -> Result<(), DropReason> {
         let packet = self.forge.payload(body);
-        say(world, self.address, &packet).0
+        world.say(self.address, &packet).0
     }
 
     /// Hands the server a packet and leaves it at that.

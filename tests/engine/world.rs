@@ -61,6 +61,9 @@ pub struct WorldServer {
     pub pops: bool,
 }
 
+/// What a server said to a datagram, and what it sent back to where that came from.
+pub type Reply = (Result<(), DropReason>, Vec<Vec<u8>>);
+
 pub struct World {
     pub now: Instant,
     pub unix: u64,
@@ -438,6 +441,18 @@ impl World {
 
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.servers[0].server.counters().dropped(reason)
+    }
+
+    /// Delivers a datagram to the first server, which then updates.
+    pub fn say(&mut self, from: SocketAddr, bytes: &[u8]) -> Reply {
+        let before = self.recording.replace(Vec::new());
+        let to = self.servers[0].address;
+        let result = self.deliver(&Datagram { from, to, bytes: bytes.to_vec() });
+        self.servers[0].server.handle_timeout(false);
+        self.flush_server(0);
+        let sent = std::mem::replace(&mut self.recording, before).unwrap();
+        let sent = sent.into_iter().filter(|datagram| datagram.to == from);
+        (result, sent.map(|datagram| datagram.bytes).collect())
     }
 
     /// The first client is well: it exchanges reliable messages with the server, and nothing else arrives.
