@@ -1,5 +1,5 @@
-//! Pointer forms (the section POINTERS of `cute_net_x.h`): for languages that can't pass or return structs by
-//! value. Each does what the function without `_p` does.
+//! Pointer forms (`cute_net_pointers.h`): for languages that can't pass or return structs by value. Each does what
+//! the function without `_p` does.
 
 use super::channels::{
     cnx_client_send_with, cnx_client_set_channel_priority, cnx_send_options_t, cnx_server_send_with,
