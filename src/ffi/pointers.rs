@@ -1,11 +1,17 @@
 //! Pointer forms (`cute_net_pointers.h`): for languages that can't pass or return structs by value. Each does what
 //! the function without `_p` does. They are written out because cbindgen expands no macro that makes functions.
 
+use super::addresses::{
+    cnx_client_bound_endpoint, cnx_server_add_public_address, cnx_server_bound_endpoint,
+    cnx_server_start_dual,
+};
+use super::capacity::{cnx_server_client_user_data, cnx_server_set_max_clients, cnx_server_set_memory};
 use super::channels::{
     cnx_client_send_with, cnx_client_set_channel_priority, cnx_send_options_t, cnx_server_send_with,
     cnx_server_set_channel_priority,
 };
 use super::client::{cn_client_connect, cn_client_send, cn_client_t};
+use super::counters::{cnx_client_counters, cnx_counters_t, cnx_server_counters};
 use super::crypto::{
     cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_public_t, cn_crypto_sign_secret_t,
     cn_generate_connect_token,
@@ -13,6 +19,8 @@ use super::crypto::{
 use super::disconnect::{cnx_client_disconnect_with, cnx_server_disconnect_client_with};
 use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
 use super::error::{cn_error_failure, cn_error_success, cn_init, cn_is_error, cn_result_t};
+use super::keys::{cnx_server_add_key, cnx_server_remove_key};
+use super::sending::cnx_server_send_many;
 use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
@@ -20,12 +28,6 @@ use super::server::{
 use super::simulator::{cnx_client_set_simulator, cnx_server_set_simulator, cnx_simulator_t};
 use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
-use super::x::{
-    cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_key,
-    cnx_server_add_public_address, cnx_server_bound_endpoint, cnx_server_client_user_data,
-    cnx_server_counters, cnx_server_remove_key, cnx_server_send_many, cnx_server_set_max_clients,
-    cnx_server_set_memory, cnx_server_start_dual,
-};
 use std::ffi::{c_char, c_int, c_void};
 
 /// Calls the function without `_p`, and writes what it returns to the last parameter, unless that is NULL.
