@@ -557,7 +557,8 @@ float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int clien
 /// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
-/// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
+/// calls this before `main`; of several such files one counts, and which is not said. If that file is in a static
+/// library, link it as a whole or call this yourself.
 void cnx_set_allocator(cnx_alloc_t alloc, cnx_free_t free);
 
 /// `cn_endpoint_init` where `CUTE_NET_NO_IPV6` is defined.
@@ -660,8 +661,15 @@ static const bool cnx_allocator_registered =
     (cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program), true);
 #elif defined(_MSC_VER)
 static void cnx_register_allocator(void) { cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program); }
+/* Of several files that do this the linker keeps the pointer of one, and the pragma makes it keep that. */
 #pragma section(".CRT$XCU", read)
-__declspec(allocate(".CRT$XCU")) void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+__declspec(allocate(".CRT$XCU")) __declspec(selectany)
+void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+#    if defined(_M_IX86)
+#        pragma comment(linker, "/include:_cnx_register_allocator_at_start")
+#    else
+#        pragma comment(linker, "/include:cnx_register_allocator_at_start")
+#    endif
 #else
 __attribute__((constructor)) static void cnx_register_allocator(void)
 {

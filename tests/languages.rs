@@ -207,6 +207,59 @@ fn the_framework_header_stands_beside_the_frameworks_own() {
     }
 }
 
+/// The headers that `CUTE_NET_IMPLEMENTATION` includes, empty but for what the program below uses.
+const C_LIBRARY: [&str; 8] =
+    ["assert", "errno", "float", "inttypes", "limits", "stdio", "stdlib", "string"];
+
+/// A file of a program with its own allocator, which it registers before `main` as Visual Studio allows.
+const WITH_ALLOCATOR: &str = "#include <stddef.h>\nvoid* my_alloc(size_t size); void my_free(void* memory);\n\
+    #define CN_ALLOC(size, ctx) my_alloc(size)\n#define CN_FREE(memory, ctx) my_free(memory)\n\
+    #define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n";
+const ITS_MAIN: &str = "void* my_alloc(size_t size) { (void)size; return NULL; }\n\
+    void my_free(void* memory) { (void)memory; }\n\
+    void cnx_set_allocator(cnx_alloc_t alloc, cnx_free_t free) { (void)alloc; (void)free; }\n\
+    int start(void); int start(void) { return 0; }\n";
+
+/// By clang and by the linker that comes with Rust, for the target of Visual Studio, whose own have not been tried.
+#[test]
+fn two_files_register_an_allocator_under_visual_studio_and_the_linker_keeps_one() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let linker = PathBuf::from(String::from_utf8(sysroot).unwrap().trim())
+        .join(format!("lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld", std::env::consts::ARCH));
+    if !is_there("clang") || !linker.exists() {
+        println!("skipped: clang or {} is not installed", linker.display());
+        return;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("visual_studio");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in C_LIBRARY {
+        std::fs::write(folder.join(format!("{name}.h")), "").unwrap();
+    }
+    let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
+    for (target, safe) in [("x86_64", ""), ("i686", "/safeseh:no")] {
+        let mut link = Command::new(&linker);
+        link.current_dir(&folder).args(["-flavor", "link", "/entry:start", "/subsystem:console"]);
+        link.args(["/nodefaultlib", "/opt:ref", "/out:program.exe", "/map:program.map"]);
+        link.args(Some(safe).filter(|safe| !safe.is_empty()));
+        for (name, ending) in [("first", ITS_MAIN), ("second", "int second;\n")] {
+            let source = folder.join(format!("{name}.c"));
+            std::fs::write(&source, format!("{WITH_ALLOCATOR}{ending}")).unwrap();
+            let mut compiler = Command::new("clang");
+            compiler.args(VISUAL_STUDIO).arg(format!("--target={target}-pc-windows-msvc"));
+            compiler.args(["-std=c11", "-O2", "-fdata-sections"]).args(WARNINGS);
+            compiler.arg("-isystem").arg(&folder).arg("-I").arg(&include).current_dir(&folder);
+            let object = format!("{name}.obj");
+            let output = compiler.arg("-c").arg(&source).arg("-o").arg(&object).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            link.arg(object);
+        }
+        let output = link.output().unwrap();
+        assert!(output.status.success(), "{target}: {}", String::from_utf8_lossy(&output.stderr));
+        let map = std::fs::read_to_string(folder.join("program.map")).unwrap();
+        assert!(map.contains("cnx_register_allocator_at_start"), "{target}: {map}");
+    }
+}
+
 #[test]
 fn a_language_that_reads_no_headers_passes_structs_by_value_and_by_pointers() {
     if !is_there("python3") {

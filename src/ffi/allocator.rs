@@ -27,7 +27,8 @@ static REGISTERED: RwLock<Option<Hook>> = RwLock::new(None);
 /// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
-/// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
+/// calls this before `main`; of several such files one counts, and which is not said. If that file is in a static
+/// library, link it as a whole or call this yourself.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_set_allocator(alloc: cnx_alloc_t, free: cnx_free_t) {
     let hook = alloc.zip(free).map(|(alloc, free)| Hook { alloc, free });
