@@ -99,13 +99,19 @@ int main(void)
     CHECK_FAILS(cnx_server_add_key(session.server, NULL, &next.secret_key), "`server`");
     CHECK_FAILS(cnx_server_add_key(NULL, &next.public_key, &next.secret_key), "`server`");
     CHECK_FAILS(cnx_server_remove_key(session.server, NULL), "`server`");
+    /* Sixteen pairs: two that are there, without the own one, and fourteen more. */
     for (i = 0; i < 20; ++i) {
         cn_crypto_sign_keygen(&spare.public_key, &spare.secret_key);
-        if (i < 13)
+        if (i < 14)
             CHECK_OK(cnx_server_add_key(session.server, &spare.public_key, &spare.secret_key));
         else
             CHECK_FAILS(cnx_server_add_key(session.server, &spare.public_key, &spare.secret_key), "A server has at most 16");
     }
+    CHECK_FAILS(cnx_server_add_key(session.server, &own.public_key, &own.secret_key), "A server has at most 16");
+    CHECK_OK(cnx_server_add_key(session.server, &next.public_key, &next.secret_key));
+    CHECK_OK(cnx_server_remove_key(session.server, &next.public_key));
+    CHECK_OK(cnx_server_add_key(session.server, &own.public_key, &own.secret_key));
+    CHECK_FAILS(cnx_server_add_key(session.server, &next.public_key, &next.secret_key), "A server has at most 16");
 
     for (i = 0; i < 3; ++i) cn_client_destroy(clients[i]);
     cn_server_destroy(session.server);
