@@ -112,7 +112,8 @@ pub unsafe extern "C" fn cf_client_update(client: *mut CF_Client, dt: f64, curre
     unsafe { cn_client_update(client, dt, current_time) };
 }
 
-/// `cf_client_update` with the time that the system says has passed since the last `cf_client_tick`.
+/// `cf_client_update` by the system's clocks: with the time that has passed since the last `cf_client_tick`, 0 at
+/// the first, and the unix time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_tick(client: *mut CF_Client) {
     // SAFETY: the caller passes a client, or NULL.
@@ -246,7 +247,7 @@ pub struct CF_ClientWire {
 /// Makes the client's datagrams travel over functions of the program instead of UDP, from the next
 /// connection on; a connection there is ends. Both functions NULL is UDP again. The struct is copied. The
 /// functions are called during calls with this client alone, and must not use it. Does nothing if `client`
-/// or one of the functions is NULL.
+/// is NULL, or one of the functions alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_set_wire(client: *mut CF_Client, wire: CF_ClientWire) {
     let CF_ClientWire { udata, send, recv } = wire;
