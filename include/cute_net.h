@@ -242,7 +242,7 @@ typedef struct cn_server_config_t {
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     int connection_timeout;
     /// Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
-    /// the wait itself follows the round trip. Default 0.1.
+    /// the wait itself follows the round trip. Below 0 counts as 0. Default 0.1.
     double resend_rate;
     /// The half of the key pair that may be shown. Default zeros: set it.
     struct cn_crypto_sign_public_t public_key;
@@ -325,8 +325,8 @@ void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key, struct cn
 /// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
 ///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
-///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
-///   IPv6 addresses.
+///   reads it, with its port, as players reach it: `0.0.0.0` is the player's own machine. 533 bytes of addresses
+///   fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28 IPv6 addresses.
 /// - `client_id`: names the player; all 64 bits may be used.
 /// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
 /// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
@@ -377,7 +377,7 @@ void cn_client_destroy(struct cn_client_t *client);
 /// update of an earlier attempt (the state is then `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no
 /// socket can be opened. A token that turns out to have expired at the next update ends in
 /// `CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED`. A failure leaves the client disconnected; packets that were
-/// not popped are gone.
+/// not popped are gone. Fails too if a pointer is NULL: then nothing happens.
 struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *connect_token);
 
 /// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
@@ -524,8 +524,8 @@ struct cn_result_t cn_server_send(struct cn_server_t *server,
 /// or gone. False for slots there are none of.
 bool cn_server_is_client_connected(struct cn_server_t *server, int client_index);
 
-/// Also lets clients in whose token lists this address: where players reach the server from outside, when
-/// it stands behind a router. May be called before and after the start, and for several addresses. An
+/// Also lets clients in whose token lists this address, with its port: where players reach the server from
+/// outside, when it stands behind a router. May be called before and after the start, and for several addresses. An
 /// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
 /// error.
 void cn_server_set_public_ip(struct cn_server_t *server, const char *address_and_port);

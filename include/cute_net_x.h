@@ -278,7 +278,7 @@ int cnx_server_client_count(cn_server_t *server);
 /// Fails if no such client is connected; nothing is written then.
 cn_result_t cnx_server_client_user_data(cn_server_t *server, int client_index, uint8_t *user_data_out);
 
-/// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
+/// Also lets clients in whose token lists this address, with its port; see `cn_server_set_public_ip`.
 ///
 /// Fails if the address can't be read.
 cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *address_and_port);

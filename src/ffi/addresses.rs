@@ -1,12 +1,13 @@
 //! Where a server listens and a client sends from (the section ADDRESSES of `cute_net_x.h`).
 
-use super::client::{cn_client_t, with_client};
-use super::endpoint::{cn_endpoint_t, read_address};
+use super::client::{cn_client_t, not_connected, with_client};
+use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::server::{cn_server_t, with_server};
+use crate::endpoint::Printed;
 use std::ffi::{c_char, c_int};
 
-/// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
+/// Also lets clients in whose token lists this address, with its port; see `cn_server_set_public_ip`.
 ///
 /// Fails if the address can't be read.
 #[unsafe(no_mangle)]
@@ -22,6 +23,7 @@ pub unsafe extern "C" fn cnx_server_add_public_address(
         Ok(address) => address,
         Err(error) => return error,
     };
+    warn_of_no_port("A public address", address);
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| {
@@ -40,8 +42,11 @@ pub unsafe extern "C" fn cnx_server_bound_endpoint(
     server: *mut cn_server_t,
     endpoint_out: *mut cn_endpoint_t,
 ) -> cn_result_t {
-    if server.is_null() || endpoint_out.is_null() {
-        return failure(c"`server` or `endpoint_out` is NULL.");
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    if endpoint_out.is_null() {
+        return failure(c"`endpoint_out` is NULL.");
     }
     // SAFETY: the caller passes a server, and room for an endpoint.
     unsafe {
@@ -77,7 +82,10 @@ pub unsafe extern "C" fn cnx_server_start_dual(
         }
     };
     if addresses.map(|address| address.is_ipv4()) != [true, false] {
-        return failure(c"Pass an IPv4 address, then an IPv6 address.");
+        let [first, second] = addresses.map(Printed);
+        return failure_with(format_args!(
+            "Pass an IPv4 address, then an IPv6 address, not {first} and {second}."
+        ));
     }
     // SAFETY: the caller passes a server.
     unsafe {
@@ -119,8 +127,11 @@ pub unsafe extern "C" fn cnx_client_bound_endpoint(
     client: *mut cn_client_t,
     endpoint_out: *mut cn_endpoint_t,
 ) -> cn_result_t {
-    if client.is_null() || endpoint_out.is_null() {
-        return failure(c"`client` or `endpoint_out` is NULL.");
+    if client.is_null() {
+        return failure(c"`client` is NULL.");
+    }
+    if endpoint_out.is_null() {
+        return failure(c"`endpoint_out` is NULL.");
     }
     // SAFETY: the caller passes a client, and room for an endpoint.
     unsafe {
@@ -130,7 +141,7 @@ pub unsafe extern "C" fn cnx_client_bound_endpoint(
                 endpoint_out.write(address.into());
                 success()
             }
-            None => failure(c"Client is not connected."),
+            None => not_connected(client),
         })
     }
 }

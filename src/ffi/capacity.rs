@@ -1,7 +1,7 @@
 //! For how many clients a server has room, and who is there (the section CAPACITY of `cute_net_x.h`).
 
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
-use super::server::{cn_server_t, slot, with_server};
+use super::server::{cn_server_t, not_connected, slot, with_server};
 use crate::server::{LEAST_MEMORY, MAX_CLIENTS};
 use crate::token::USER_DATA_SIZE;
 use std::ffi::c_int;
@@ -88,8 +88,11 @@ pub unsafe extern "C" fn cnx_server_client_user_data(
     client_index: c_int,
     user_data_out: *mut u8,
 ) -> cn_result_t {
-    if server.is_null() || user_data_out.is_null() {
-        return failure(c"`server` or `user_data_out` is NULL.");
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    if user_data_out.is_null() {
+        return failure(c"`user_data_out` is NULL.");
     }
     // SAFETY: the caller passes a server, and room for USER_DATA_SIZE bytes.
     unsafe {
@@ -98,7 +101,7 @@ pub unsafe extern "C" fn cnx_server_client_user_data(
                 user_data_out.copy_from_nonoverlapping(data.as_ptr(), USER_DATA_SIZE);
                 success()
             }
-            None => failure(c"Client is not connected."),
+            None => not_connected(client_index),
         })
     }
 }

@@ -31,8 +31,14 @@ pub unsafe extern "C" fn cnx_server_add_key(
     public_key: *const cn_crypto_sign_public_t,
     secret_key: *const cn_crypto_sign_secret_t,
 ) -> cn_result_t {
-    if server.is_null() || public_key.is_null() || secret_key.is_null() {
-        return failure(c"`server`, `public_key` or `secret_key` is NULL.");
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    if public_key.is_null() {
+        return failure(c"`public_key` is NULL.");
+    }
+    if secret_key.is_null() {
+        return failure(c"`secret_key` is NULL.");
     }
     // SAFETY: the caller passes the halves of a pair.
     let (public, secret) = unsafe { (PublicKey((*public_key).key), SecretKey((*secret_key).key)) };
@@ -54,8 +60,11 @@ pub unsafe extern "C" fn cnx_server_remove_key(
     server: *mut cn_server_t,
     public_key: *const cn_crypto_sign_public_t,
 ) -> cn_result_t {
-    if server.is_null() || public_key.is_null() {
-        return failure(c"`server` or `public_key` is NULL.");
+    if server.is_null() {
+        return failure(c"`server` is NULL.");
+    }
+    if public_key.is_null() {
+        return failure(c"`public_key` is NULL.");
     }
     // SAFETY: the caller passes a public key.
     let public = unsafe { PublicKey((*public_key).key) };

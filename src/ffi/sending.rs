@@ -67,7 +67,9 @@ pub unsafe extern "C" fn cnx_server_send_many(
     if size <= 0 {
         return failure(c"Empty packets are not allowed.");
     }
-    let Ok(count) = usize::try_from(count) else { return failure(c"`count` is negative.") };
+    let Ok(count) = usize::try_from(count) else {
+        return failure_with(format_args!("`count` is {count}: pass how many indices there are."));
+    };
     if count == 0 {
         return success();
     }

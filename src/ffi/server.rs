@@ -2,7 +2,7 @@
 
 use super::client::{delivery, rtt_ms, send_result, simulator_seed};
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key, secret_key};
-use super::endpoint::{cn_endpoint_t, read_address};
+use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
@@ -36,7 +36,7 @@ pub struct cn_server_config_t {
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     pub connection_timeout: c_int,
     /// Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
-    /// the wait itself follows the round trip. Default 0.1.
+    /// the wait itself follows the round trip. Below 0 counts as 0. Default 0.1.
     pub resend_rate: f64,
     /// The half of the key pair that may be shown. Default zeros: set it.
     pub public_key: cn_crypto_sign_public_t,
@@ -165,6 +165,11 @@ pub(crate) unsafe fn with_server<T>(
 /// A slot number from C; one that no server has if it is negative.
 pub(crate) fn slot(client_index: c_int) -> u32 {
     u32::try_from(client_index).unwrap_or(u32::MAX)
+}
+
+/// The error of a call that needs a client in a slot, beginning with the original's text.
+pub(crate) fn not_connected(client_index: c_int) -> cn_result_t {
+    failure_with(format_args!("Client is not connected. There is none in slot {client_index}."))
 }
 
 /// The configuration that most servers want; the key pair must still be set.
@@ -384,7 +389,8 @@ pub unsafe extern "C" fn cn_server_send(
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| {
-            send_result(server.send(slot(client_index), 0, delivery, 0, data), send_reliably)
+            let sent = server.send(slot(client_index), 0, delivery, 0, data);
+            send_result(sent, send_reliably, || not_connected(client_index))
         })
     }
 }
@@ -400,8 +406,8 @@ pub unsafe extern "C" fn cn_server_is_client_connected(
     unsafe { with_server(server, false, |server| server.is_connected(slot(client_index))) }
 }
 
-/// Also lets clients in whose token lists this address: where players reach the server from outside, when
-/// it stands behind a router. May be called before and after the start, and for several addresses. An
+/// Also lets clients in whose token lists this address, with its port: where players reach the server from
+/// outside, when it stands behind a router. May be called before and after the start, and for several addresses. An
 /// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
 /// error.
 #[unsafe(no_mangle)]
@@ -412,6 +418,7 @@ pub unsafe extern "C" fn cn_server_set_public_ip(
     // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
     match unsafe { read_address(address_and_port) } {
         Ok(address) => {
+            warn_of_no_port("A public address", address);
             // SAFETY: the caller passes a server, or NULL.
             unsafe { with_server(server, (), |server| server.add_public_address(address)) };
         }

@@ -269,7 +269,9 @@ mod tests {
         let read = ConnectToken::read(&token, 1, 10).unwrap();
         assert_eq!((read.version, read.expiration, read.handshake_timeout), (Version::V1, 10, 3));
         assert_eq!(read.keys.client_to_server.as_bytes(), &[1; 32]);
-        assert_eq!(ConnectToken::read(&token, 1, 11).unwrap_err(), InvalidToken::Expired);
-        assert_eq!(ConnectToken::read(&token, 2, 10).unwrap_err(), InvalidToken::Application);
+        let expired = InvalidToken::Expired { expiration: 10, now: 11 };
+        assert_eq!(ConnectToken::read(&token, 1, 11).unwrap_err(), expired);
+        let other = InvalidToken::Application { token: 1, client: 2 };
+        assert_eq!(ConnectToken::read(&token, 2, 10).unwrap_err(), other);
     }
 }
