@@ -380,9 +380,13 @@ void cn_client_destroy(struct cn_client_t *client);
 /// not popped are gone. Fails too if a pointer is NULL: then nothing happens.
 struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *connect_token);
 
-/// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
-/// closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
-/// nothing to a client that is neither connected nor connecting.
+/// Ends the connection, or the attempt at one: the server is told, and the socket is closed. The state becomes
+/// `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does nothing to a client that is
+/// neither connected nor connecting.
+///
+/// What is queued leaves before, as far as it fits on the way at once (some 64 KiB, on CUTE 1.00 less), and is
+/// not sent again if it gets lost. If all of it must arrive, update until `reliable_queued_bytes` of
+/// `cnx_client_statistics` is 0, then disconnect.
 void cn_client_disconnect(struct cn_client_t *client);
 
 /// Receives, connects, resends and sends. Call it once a tick, whatever the state: ten times a second at
@@ -479,7 +483,7 @@ void cn_server_destroy(struct cn_server_t *server);
 /// that ran runs on, and one that did not can be started again.
 struct cn_result_t cn_server_start(struct cn_server_t *server, const char *address_and_port);
 
-/// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they had sent, and a disconnection
 /// for each, can still be popped, until the next start. Does nothing to a server that does not run.
 void cn_server_stop(struct cn_server_t *server);
 
@@ -505,9 +509,9 @@ void cn_server_free_packet(struct cn_server_t *server, int client_index, void *d
 void cn_server_update(struct cn_server_t *server, double dt, uint64_t current_time);
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
-/// before that. With `notify_client` what was queued for it leaves first, and then the news; without,
-/// it finds out by its timeout. Does nothing if no such client is connected. May be called while events
-/// are popped.
+/// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by its timeout. Does nothing if no
+/// such client is connected. May be called while events are popped.
 void cn_server_disconnect_client(struct cn_server_t *server, int client_index, bool notify_client);
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.

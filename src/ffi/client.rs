@@ -115,9 +115,13 @@ pub unsafe extern "C" fn cn_client_connect(
     }
 }
 
-/// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
-/// closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
-/// nothing to a client that is neither connected nor connecting.
+/// Ends the connection, or the attempt at one: the server is told, and the socket is closed. The state becomes
+/// `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does nothing to a client that is
+/// neither connected nor connecting.
+///
+/// What is queued leaves before, as far as it fits on the way at once (some 64 KiB, on CUTE 1.00 less), and is
+/// not sent again if it gets lost. If all of it must arrive, update until `reliable_queued_bytes` of
+/// `cnx_client_statistics` is 0, then disconnect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_disconnect(client: *mut cn_client_t) {
     // SAFETY: the caller passes a client, or NULL.

@@ -267,7 +267,7 @@ pub unsafe extern "C" fn cn_server_start(
     }
 }
 
-/// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they had sent, and a disconnection
 /// for each, can still be popped, until the next start. Does nothing to a server that does not run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_stop(server: *mut cn_server_t) {
@@ -352,9 +352,9 @@ pub unsafe extern "C" fn cn_server_update(server: *mut cn_server_t, dt: f64, cur
 }
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
-/// before that. With `notify_client` what was queued for it leaves first, and then the news; without,
-/// it finds out by its timeout. Does nothing if no such client is connected. May be called while events
-/// are popped.
+/// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by its timeout. Does nothing if no
+/// such client is connected. May be called while events are popped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_disconnect_client(
     server: *mut cn_server_t,
