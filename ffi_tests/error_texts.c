@@ -146,6 +146,27 @@ static void addresses(session_t* session)
     cnx_set_log_callback(NULL, CNX_LOG_DEBUG, NULL);
 }
 
+static void full_queues(session_t* session)
+{
+    enum { MOST = 20971520 };
+    const char* full = "More than 30 MiB of reliable messages, or 32 MiB of all, would wait for the peer: send less, or "
+        "wait until it took some.";
+    char text[256];
+    char* packet = (char*)calloc(1, MOST + 1);
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    session_connect(session, client, 2);
+    cnx_client_set_send_mode(client, CNX_SEND_BATCHED);
+    snprintf(text, sizeof(text), "Send queue for reliable packets is full. %s", full);
+    CHECK_OK(cn_client_send(client, packet, MOST, true));
+    CHECK_SAYS(cn_client_send(client, packet, MOST / 2, true), text);
+    CHECK_SAYS(cn_client_send(client, packet, MOST, false), full);
+    CHECK_OK(cn_client_send(client, packet, MOST / 2, false));
+    CHECK_SAYS(cn_client_send(client, packet, MOST + 1, false), "`size` exceeded `max_size_single_send` config param. The "
+        "message has 20971521 bytes; one message has at most 20971520.");
+    cn_client_destroy(client);
+    free(packet);
+}
+
 static void nulls(session_t* session)
 {
     cn_endpoint_t endpoint;
@@ -167,6 +188,7 @@ int main(void)
     without_a_connection(&session);
     tokens(&session);
     addresses(&session);
+    full_queues(&session);
     nulls(&session);
     cn_server_destroy(session.server);
     return 0;

@@ -144,7 +144,7 @@ typedef enum cn_client_state_t
     CN_CLIENT_STATE_CONNECTION_TIMED_OUT         = -4, /* nothing was heard from the server for its timeout */
     CN_CLIENT_STATE_CHALLENGE_RESPONSE_TIMED_OUT = -3, /* the last server stopped answering half-way */
     CN_CLIENT_STATE_CONNECTION_REQUEST_TIMED_OUT = -2, /* the last server did not answer */
-    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server let the client not in, e.g. it is full */
+    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server refused the client, e.g. it is full */
     CN_CLIENT_STATE_DISCONNECTED                 = 0,  /* not connected, and nothing went wrong */
     CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST   = 1,  /* asking a server */
     CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE   = 2,  /* answering its challenge */
@@ -417,9 +417,10 @@ void cn_client_free_packet(struct cn_client_t *client, void *packet);
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
-/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the server: then nothing was queued. Everything that was
+/// accepted reliably arrives, or the connection ends. What is sent while it connects is refused, not kept: wait
+/// for `CN_CLIENT_STATE_CONNECTED`.
 struct cn_result_t cn_client_send(struct cn_client_t *client, const void *packet, int size, bool send_reliably);
 
 /// Where the client stands: `CN_CLIENT_STATE_CONNECTED` (3), above 0 while it is connecting, 0 when it is
@@ -483,8 +484,9 @@ void cn_server_destroy(struct cn_server_t *server);
 /// that ran runs on, and one that did not can be started again.
 struct cn_result_t cn_server_start(struct cn_server_t *server, const char *address_and_port);
 
-/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they had sent, and a disconnection
-/// for each, can still be popped, until the next start. Does nothing to a server that does not run.
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they
+/// had sent, and a disconnection for each, can still be popped, until the next start. Does nothing to a server
+/// that does not run.
 void cn_server_stop(struct cn_server_t *server);
 
 /// Takes the next event: first connections and disconnections as they happened, then packets by client
@@ -516,8 +518,8 @@ void cn_server_disconnect_client(struct cn_server_t *server, int client_index, b
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the client: then nothing was queued.
 struct cn_result_t cn_server_send(struct cn_server_t *server,
                                   const void *packet,
                                   int size,

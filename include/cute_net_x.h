@@ -148,7 +148,7 @@ typedef struct cnx_statistics_t {
 } cnx_statistics_t;
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
+/// dropped. Each datagram counts once; what the system drops before, because of a full socket or a flood, does not.
 typedef struct cnx_counters_t {
     /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.
@@ -325,8 +325,8 @@ cn_result_t cnx_server_add_key(cn_server_t *server,
                                const cn_crypto_sign_public_t *public_key,
                                const cn_crypto_sign_secret_t *secret_key);
 
-/// Lets those clients in no more whose tokens were made with the pair of this public key, be it the pair that the
-/// server was created with. Who is connected stays so. A server without any pair lets nobody in.
+/// Lets in no more clients whose tokens were made with the pair of this public key, be it the pair that the server was
+/// created with. Who is connected stays so. A server without any pair lets nobody in.
 ///
 /// Fails if a pointer is NULL, or if the server has no such pair.
 cn_result_t cnx_server_remove_key(cn_server_t *server, const cn_crypto_sign_public_t *public_key);

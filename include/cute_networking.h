@@ -470,7 +470,7 @@ void cf_client_set_send_rate(CF_Client *client, int bytes_per_second);
 /// copied. A message of 0 bytes, with `data` NULL or not, is one.
 ///
 /// Fails if the client is not connected, `channel` is not 0 to 7, `size` is not 0 to `CF_NET_MAX_MSG_SIZE`,
-/// `data` is NULL with a size above 0, or 4 MiB wait on the channel already: then nothing was queued. Fails
+/// `data` is NULL with a size above 0, or more than 4 MiB would wait on the channel: then nothing was queued. Fails
 /// always on a connection of CUTE 1.00, the original's protocol, which has no channels: send packets there.
 CF_Result cf_client_send_msg(CF_Client *client, int channel, uint32_t id, const void *data, int size);
 

@@ -198,9 +198,10 @@ pub unsafe extern "C" fn cn_client_free_packet(client: *mut cn_client_t, packet:
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
-/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the server: then nothing was queued. Everything that was
+/// accepted reliably arrives, or the connection ends. What is sent while it connects is refused, not kept: wait
+/// for `CN_CLIENT_STATE_CONNECTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_send(
     client: *mut cn_client_t,

@@ -7,7 +7,7 @@ use super::versioned;
 use crate::drop_reason::{DropCounters, DropReason};
 
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
+/// dropped. Each datagram counts once; what the system drops before, because of a full socket or a flood, does not.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct cnx_counters_t {

@@ -51,8 +51,8 @@ pub unsafe extern "C" fn cnx_server_add_key(
     }
 }
 
-/// Lets those clients in no more whose tokens were made with the pair of this public key, be it the pair that the
-/// server was created with. Who is connected stays so. A server without any pair lets nobody in.
+/// Lets in no more clients whose tokens were made with the pair of this public key, be it the pair that the server was
+/// created with. Who is connected stays so. A server without any pair lets nobody in.
 ///
 /// Fails if a pointer is NULL, or if the server has no such pair.
 #[unsafe(no_mangle)]

@@ -267,8 +267,9 @@ pub unsafe extern "C" fn cn_server_start(
     }
 }
 
-/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they had sent, and a disconnection
-/// for each, can still be popped, until the next start. Does nothing to a server that does not run.
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they
+/// had sent, and a disconnection for each, can still be popped, until the next start. Does nothing to a server
+/// that does not run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_stop(server: *mut cn_server_t) {
     // SAFETY: the caller passes a server, or NULL.
@@ -367,8 +368,8 @@ pub unsafe extern "C" fn cn_server_disconnect_client(
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the client: then nothing was queued.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_send(
     server: *mut cn_server_t,
