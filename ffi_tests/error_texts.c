@@ -111,6 +111,9 @@ static void addresses(session_t* session)
     CHECK_SAYS(cn_server_start(other, "\xFF:5000"), "Unable to initialize endpoint. \"\\xff:5000\" is no text.");
     CHECK_SAYS(cn_server_start(other, "256.1.1.1:5000"), "Unable to initialize endpoint. \"256.1.1.1:5000\": this is no "
         "address in numbers: write it as 203.0.113.7:5000 or [2001:db8::7]:5000.");
+    result = cn_server_start(other, "2001:db8::7:5000");
+    CHECK(cn_is_error(result) && strstr(result.details, "Unable to open socket. 2001:db8::7:5000: ") == result.details);
+    CHECK(strstr(result.details, "; a port behind an IPv6 address is written [2001:db8::7]:5000") != NULL);
     cn_server_destroy(other);
 
     /* A port that is taken. */
@@ -143,6 +146,10 @@ static void addresses(session_t* session)
     CHECK_OK(cnx_server_add_public_address(session->server, "203.0.113.8:5000"));
     make_token(token, &session->secret_key, "203.0.113.7:5000", 1);
     CHECK(warns(""));
+    client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    CHECK_OK(of_cf(cf_client_connect_insecure(client, "127.0.0.1", APPLICATION_ID)));
+    CHECK(warns("The server's address, 127.0.0.1, has no port: nobody can be reached there over UDP"));
+    cn_client_destroy(client);
     cnx_set_log_callback(NULL, CNX_LOG_DEBUG, NULL);
 }
 

@@ -271,7 +271,8 @@ extern "C" {
 #endif // __cplusplus
 
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
-/// A missing port is 0. Names such as "localhost" are not resolved.
+/// A missing port is 0; without brackets the end of an IPv6 address is never one. Names such as "localhost" are
+/// not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.
@@ -478,7 +479,8 @@ void cn_server_destroy(struct cn_server_t *server);
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
 /// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
-/// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
+/// system choose: `cnx_server_bound_endpoint` tells what it chose. `[::]` takes IPv6 alone;
+/// `cnx_server_start_dual` listens at both. Events of an earlier run are gone.
 ///
 /// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
 /// that ran runs on, and one that did not can be started again.
@@ -558,7 +560,7 @@ float cn_server_get_incoming_kbps_estimate(struct cn_server_t *server, int clien
 float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int client_index);
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
-/// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
+/// given back to `free`. NULL for either is the process's own allocator, the default. What the library needs
 /// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
 /// by whatever thread makes or frees something, during calls of the library.
 ///

@@ -22,7 +22,7 @@ struct Hook {
 static REGISTERED: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
-/// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
+/// given back to `free`. NULL for either is the process's own allocator, the default. What the library needs
 /// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
 /// by whatever thread makes or frees something, during calls of the library.
 ///

@@ -116,7 +116,8 @@ pub(crate) fn warn_of_no_port(what: &str, address: SocketAddr) {
 }
 
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
-/// A missing port is 0. Names such as "localhost" are not resolved.
+/// A missing port is 0; without brackets the end of an IPv6 address is never one. Names such as "localhost" are
+/// not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.

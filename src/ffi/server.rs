@@ -241,7 +241,8 @@ pub unsafe extern "C" fn cn_server_destroy(server: *mut cn_server_t) {
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
 /// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
-/// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
+/// system choose: `cnx_server_bound_endpoint` tells what it chose. `[::]` takes IPv6 alone;
+/// `cnx_server_start_dual` listens at both. Events of an earlier run are gone.
 ///
 /// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
 /// that ran runs on, and one that did not can be started again.

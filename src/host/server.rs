@@ -85,7 +85,11 @@ impl fmt::Display for StartError {
             }
             StartError::Key(error) => error.fmt(f),
             StartError::Bind(address, error) => {
-                write!(f, "Unable to open socket. {}: {error}", Printed(*address))
+                write!(f, "Unable to open socket. {}: {error}", Printed(*address))?;
+                if address.is_ipv6() && address.port() == 0 {
+                    f.write_str("; a port behind an IPv6 address is written [2001:db8::7]:5000")?;
+                }
+                Ok(())
             }
             StartError::Random(error) => error.fmt(f),
         }

@@ -10,7 +10,7 @@ use crate::ffi::client::{
     cn_client_get_rtt_estimate, cn_client_pop_packet, cn_client_send, cn_client_state_get,
     cn_client_state_t as CF_ClientState, cn_client_t as CF_Client, cn_client_update, with_client,
 };
-use crate::ffi::endpoint::read_address;
+use crate::ffi::endpoint::{read_address, warn_of_no_port};
 use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure};
 use crate::ffi::guarded;
 use crate::ffi::wire::{cnx_client_set_wire, cnx_client_wire_t};
@@ -66,6 +66,7 @@ pub unsafe extern "C" fn cf_client_connect_insecure(
         Ok(address) => endpoint::canonical(address),
         Err(error) => return error,
     };
+    warn_of_no_port("The server's address", server);
     let made = guarded(Err(None), || {
         let random: [u8; 72] = random::bytes().map_err(|error| Some(error.to_string()))?;
         let (keys, client_id) = random.split_at(64);
