@@ -514,8 +514,8 @@ void cn_server_update(struct cn_server_t *server, double dt, uint64_t current_ti
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
 /// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
-/// (see `cn_client_disconnect`), and then the news; without, it finds out by its timeout. Does nothing if no
-/// such client is connected. May be called while events are popped.
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by itself, after its timeout at the
+/// latest. Does nothing if no such client is connected. May be called while events are popped.
 void cn_server_disconnect_client(struct cn_server_t *server, int client_index, bool notify_client);
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.

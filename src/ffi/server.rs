@@ -355,8 +355,8 @@ pub unsafe extern "C" fn cn_server_update(server: *mut cn_server_t, dt: f64, cur
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
 /// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
-/// (see `cn_client_disconnect`), and then the news; without, it finds out by its timeout. Does nothing if no
-/// such client is connected. May be called while events are popped.
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by itself, after its timeout at the
+/// latest. Does nothing if no such client is connected. May be called while events are popped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_disconnect_client(
     server: *mut cn_server_t,
