@@ -2,6 +2,8 @@
 #include "check.h"
 #include "cute_networking.h"
 
+#include <inttypes.h>
+
 static char warned[512];
 
 static void on_log(void* user, cnx_log_level_t level, const char* text)
@@ -92,9 +94,8 @@ static void tokens(session_t* session)
     CHECK_OK(cn_client_connect(client, token));
     cn_client_update(client, TICK, late);
     CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED);
-    snprintf(text, sizeof(text), "Invalid connect token. It expired at %llu, and the client's last update said that it is "
-        "%llu, in unix seconds: ask the web service for a new one.", (unsigned long long)now + 60,
-        (unsigned long long)late);
+    snprintf(text, sizeof(text), "Invalid connect token. It expired at %" PRIu64 ", and the client's last update said "
+        "that it is %" PRIu64 ", in unix seconds: ask the web service for a new one.", now + 60, late);
     CHECK_SAYS(cn_client_connect(client, token), text);
     cn_client_destroy(client);
 }
