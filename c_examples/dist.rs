@@ -1,7 +1,7 @@
 //! Builds the library as it is shipped and lays it out as C programs want it:
 //!
 //! ```text
-//! target/dist/include/cute_net.h, cute_net_x.h, cute_networking.h
+//! target/dist/include/cute_net.h, cute_net_x.h, cute_net_pointers.h, cute_networking.h
 //! target/dist/lib/libcute_net.so.1, libcute_net.so, libcute_net.a, pkgconfig/cute_net.pc
 //! ```
 //!
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     if !build(&root, "cdylib", &["-C", "strip=symbols"]) || !build(&root, "staticlib", &[]) {
         return ExitCode::FAILURE;
     }
-    for header in ["cute_net.h", "cute_net_x.h", "cute_networking.h"] {
+    for header in ["cute_net.h", "cute_net_x.h", "cute_net_pointers.h", "cute_networking.h"] {
         copy(&root.join("include").join(header), &dist.join("include").join(header));
     }
     copy(&release.join("libcute_net.so"), &dist.join("lib/libcute_net.so.1"));

@@ -96,16 +96,23 @@ int main(void)
     /* Wrong use is an error. */
     CHECK_FAILS(cnx_server_remove_key(session.server, &own.public_key), "The server has no key pair");
     CHECK_FAILS(cnx_server_add_key(session.server, &own.public_key, &next.secret_key), "The public key does not belong");
-    CHECK_FAILS(cnx_server_add_key(session.server, NULL, &next.secret_key), "`server`");
-    CHECK_FAILS(cnx_server_add_key(NULL, &next.public_key, &next.secret_key), "`server`");
-    CHECK_FAILS(cnx_server_remove_key(session.server, NULL), "`server`");
+    CHECK_FAILS(cnx_server_add_key(session.server, NULL, &next.secret_key), "`public_key` is NULL.");
+    CHECK_FAILS(cnx_server_add_key(session.server, &next.public_key, NULL), "`secret_key` is NULL.");
+    CHECK_FAILS(cnx_server_add_key(NULL, &next.public_key, &next.secret_key), "`server` is NULL.");
+    CHECK_FAILS(cnx_server_remove_key(session.server, NULL), "`public_key` is NULL.");
+    /* Sixteen pairs: two that are there, without the own one, and fourteen more. */
     for (i = 0; i < 20; ++i) {
         cn_crypto_sign_keygen(&spare.public_key, &spare.secret_key);
-        if (i < 13)
+        if (i < 14)
             CHECK_OK(cnx_server_add_key(session.server, &spare.public_key, &spare.secret_key));
         else
             CHECK_FAILS(cnx_server_add_key(session.server, &spare.public_key, &spare.secret_key), "A server has at most 16");
     }
+    CHECK_FAILS(cnx_server_add_key(session.server, &own.public_key, &own.secret_key), "A server has at most 16");
+    CHECK_OK(cnx_server_add_key(session.server, &next.public_key, &next.secret_key));
+    CHECK_OK(cnx_server_remove_key(session.server, &next.public_key));
+    CHECK_OK(cnx_server_add_key(session.server, &own.public_key, &own.secret_key));
+    CHECK_FAILS(cnx_server_add_key(session.server, &next.public_key, &next.secret_key), "A server has at most 16");
 
     for (i = 0; i < 3; ++i) cn_client_destroy(clients[i]);
     cn_server_destroy(session.server);

@@ -216,6 +216,16 @@ static void d45_a_wildcard_server_takes_tokens_for_the_address_that_was_reached(
         sprintf(session.address, "%s:%d", reached[family], endpoint.port);
         session_connect(&session, client, 1);
 
+        /* A wildcard is one of its own family. */
+        if (family == 1) {
+            char other_family[64];
+            sprintf(other_family, "127.0.0.1:%d", endpoint.port);
+            make_token(token, &session.secret_key, other_family, 1);
+            CHECK_OK(cn_client_connect(client, token));
+            for (i = 0; i < 30; ++i) session_tick(&session, &client, 1, TICK);
+            CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST);
+        }
+
         /* A token that lists another address is refused, until that address is the server's too. */
         {
             cn_crypto_key_t up = cn_crypto_generate_key(), down = cn_crypto_generate_key();

@@ -137,7 +137,7 @@ static void arguments(void)
     bad.size = 0;
     CHECK_FAILS(cnx_client_send_with(client, &byte, 1, &bad), "`options->size` is not set");
     bad.size = (uint32_t)sizeof(bad) + 8;
-    CHECK_FAILS(cnx_client_send_with(client, &byte, 1, &bad), "`options->size` is that of a later version");
+    CHECK_FAILS(cnx_client_send_with(client, &byte, 1, &bad), "`options->size` is 24, that of a later version");
     memcpy(&bad, &good, sizeof(bad));
     memcpy(&bad.delivery, &no_delivery, sizeof(no_delivery));
     CHECK_FAILS(cnx_client_send_with(client, &byte, 1, &bad), "`options->delivery` is 4");

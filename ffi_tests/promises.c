@@ -309,6 +309,47 @@ static void a_high_ceiling_makes_no_resend_wait(void)
     }
 }
 
+/* Of a mebibyte that is queued a part leaves with a disconnect; all of it has arrived where nothing is queued any more. */
+static void a_disconnect_takes_along_what_fits_and_waiting_takes_all(void)
+{
+    static const char packet[4096] = { 0 };
+    const long all = 256L * (long)sizeof(packet);
+    int waits, by_server, i;
+    for (waits = 0; waits < 2; ++waits) {
+        for (by_server = 0; by_server < 2; ++by_server) {
+            cnx_statistics_t statistics;
+            long bytes = 0;
+            void* data;
+            int size;
+            memset(&statistics, 0, sizeof(statistics));
+            statistics.size = (uint32_t)sizeof(statistics);
+            begin();
+            for (i = 0; i < 256; ++i) {
+                if (by_server) CHECK_OK(cn_server_send(session.server, packet, (int)sizeof(packet), 0, true));
+                else CHECK_OK(cn_client_send(client, packet, (int)sizeof(packet), true));
+            }
+            for (i = 0; waits == 1 && i < 6000; ++i) {
+                if (by_server) CHECK_OK(cnx_server_client_statistics(session.server, 0, &statistics));
+                else CHECK_OK(cnx_client_statistics(client, &statistics));
+                if (statistics.reliable_queued_bytes == 0) break;
+                session_tick(&session, &client, 1, TICK);
+            }
+            CHECK(statistics.reliable_queued_bytes == 0);
+            if (by_server) cn_server_disconnect_client(session.server, 0, true);
+            else cn_client_disconnect(client);
+            for (i = 0; i < 10; ++i) session_tick(&session, &client, 1, TICK);
+            while (cn_client_pop_packet(client, &data, &size, NULL)) {
+                bytes += size;
+                cn_client_free_packet(client, data);
+            }
+            if (!by_server) bytes = session.bytes;
+            CHECK(cn_client_state_get(client) == CN_CLIENT_STATE_DISCONNECTED && session.disconnected == 1);
+            CHECK(waits ? bytes == all : bytes >= 4096 && bytes < all);
+            end();
+        }
+    }
+}
+
 int main(void)
 {
     int kind;
@@ -323,6 +364,7 @@ int main(void)
         a_batch_leaves_at_the_latest_with_the_end();
         statistics_mean_what_they_say();
         a_high_ceiling_makes_no_resend_wait();
+        a_disconnect_takes_along_what_fits_and_waiting_takes_all();
     }
     return 0;
 }

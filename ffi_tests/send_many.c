@@ -77,7 +77,7 @@ int main(void)
     CHECK_FAILS(cnx_server_send_many(NULL, large, 60, slots, 1, true), "`server` is NULL.");
     CHECK_FAILS(cnx_server_send_many(session.server, NULL, 60, slots, 1, true), "`packet` is NULL.");
     CHECK_FAILS(cnx_server_send_many(session.server, large, 60, NULL, 1, true), "`client_indices` is NULL.");
-    CHECK_FAILS(cnx_server_send_many(session.server, large, 60, slots, -1, true), "`count` is negative.");
+    CHECK_FAILS(cnx_server_send_many(session.server, large, 60, slots, -1, true), "`count` is -1: ");
     CHECK_FAILS(cnx_server_send_many(session.server, large, 0, slots, 1, true), "Empty packets are not allowed.");
     expect(0, 60);
 

@@ -42,7 +42,7 @@ int main(void)
     CHECK_OK(generate(28, v6, 0, 1));
     CHECK_FAILS(generate(0, v4, 0, 1), "A connect token needs at least one server address.");
     CHECK(is_zeroed());
-    CHECK_FAILS(generate(-1, v4, 0, 1), "A connect token needs at least one server address.");
+    CHECK_FAILS(generate(-1, v4, 0, 1), "A connect token needs at least one server address. `address_count` is -1.");
     CHECK_FAILS(generate(33, v4, 0, 1), "A connect token lists at most 32 server addresses, not 33.");
     CHECK(is_zeroed());
     CHECK_FAILS(generate(2147483647, v4, 0, 1), "A connect token lists at most 32");
@@ -63,8 +63,8 @@ int main(void)
 
     {
         cn_crypto_key_t key = cn_crypto_generate_key();
-        CHECK_FAILS(cn_generate_connect_token(1, 0, NULL, &key, 1, 5, 1, v4, 1, NULL, &secret, token), "A key is NULL");
-        CHECK_FAILS(cn_generate_connect_token(1, 0, &key, NULL, 1, 5, 1, v4, 1, NULL, &secret, token), "A key is NULL");
+        CHECK_FAILS(cn_generate_connect_token(1, 0, NULL, &key, 1, 5, 1, v4, 1, NULL, &secret, token), "`client_to_server_key` is NULL");
+        CHECK_FAILS(cn_generate_connect_token(1, 0, &key, NULL, 1, 5, 1, v4, 1, NULL, &secret, token), "`server_to_client_key` is NULL");
         CHECK_FAILS(cn_generate_connect_token(1, 0, &key, &key, 1, 5, 1, v4, 1, NULL, NULL, token), "`shared_secret_key`");
         CHECK_FAILS(cn_generate_connect_token(1, 0, &key, &key, 1, 5, 1, v4, 1, NULL, &secret, NULL), "`token_ptr_out`");
         CHECK(is_zeroed());

@@ -47,7 +47,10 @@ static void pipe_open(pipe_t* pipe, cn_client_t* client, const char* ip, uint16_
     wire.recv = pipe_recv;
     CHECK_OK(cnx_client_set_wire(client, &wire));
     wire.send = NULL;
-    CHECK_FAILS(cnx_client_set_wire(client, &wire), "`wire->send` or `wire->recv` is NULL.");
+    CHECK_FAILS(cnx_client_set_wire(client, &wire), "`wire->send` is NULL.");
+    wire.send = pipe_send;
+    wire.recv = NULL;
+    CHECK_FAILS(cnx_client_set_wire(client, &wire), "`wire->recv` is NULL.");
 }
 
 static void a_client_plays_over_a_wire(void)
@@ -140,7 +143,7 @@ static void one_server_serves_both_families(void)
     memset(&session, 0, sizeof(session));
     cn_crypto_sign_keygen(&session.public_key, &session.secret_key);
     session.server = cn_server_create(session_config(&session));
-    CHECK_FAILS(cnx_server_start_dual(session.server, "[::1]:0", "127.0.0.1:0"), "Pass an IPv4 address, then");
+    CHECK_FAILS(cnx_server_start_dual(session.server, "[::1]:0", "127.0.0.1:0"), "Pass an IPv4 address, then an IPv6 address, not ::1 and 127.0.0.1.");
     CHECK_FAILS(cnx_server_start_dual(session.server, "127.0.0.1:0", "[::1"), "Unable to initialize endpoint.");
     CHECK(cnx_server_bound_endpoints(session.server, endpoints, 2) == 0);
     CHECK_OK(cnx_server_start_dual(session.server, "127.0.0.1:0", "[::1]:0"));

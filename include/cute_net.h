@@ -144,7 +144,7 @@ typedef enum cn_client_state_t
     CN_CLIENT_STATE_CONNECTION_TIMED_OUT         = -4, /* nothing was heard from the server for its timeout */
     CN_CLIENT_STATE_CHALLENGE_RESPONSE_TIMED_OUT = -3, /* the last server stopped answering half-way */
     CN_CLIENT_STATE_CONNECTION_REQUEST_TIMED_OUT = -2, /* the last server did not answer */
-    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server let the client not in, e.g. it is full */
+    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server refused the client, e.g. it is full */
     CN_CLIENT_STATE_DISCONNECTED                 = 0,  /* not connected, and nothing went wrong */
     CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST   = 1,  /* asking a server */
     CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE   = 2,  /* answering its challenge */
@@ -242,7 +242,7 @@ typedef struct cn_server_config_t {
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     int connection_timeout;
     /// Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
-    /// the wait itself follows the round trip. Default 0.1.
+    /// the wait itself follows the round trip. Below 0 counts as 0. Default 0.1.
     double resend_rate;
     /// The half of the key pair that may be shown. Default zeros: set it.
     struct cn_crypto_sign_public_t public_key;
@@ -271,7 +271,8 @@ extern "C" {
 #endif // __cplusplus
 
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
-/// A missing port is 0. Names such as "localhost" are not resolved.
+/// A missing port is 0; without brackets the end of an IPv6 address is never one. Names such as "localhost" are
+/// not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.
@@ -325,8 +326,8 @@ void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key, struct cn
 /// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
 ///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
-///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
-///   IPv6 addresses.
+///   reads it, with its port, as players reach it: `0.0.0.0` is the player's own machine. 533 bytes of addresses
+///   fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28 IPv6 addresses.
 /// - `client_id`: names the player; all 64 bits may be used.
 /// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
 /// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
@@ -377,12 +378,16 @@ void cn_client_destroy(struct cn_client_t *client);
 /// update of an earlier attempt (the state is then `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no
 /// socket can be opened. A token that turns out to have expired at the next update ends in
 /// `CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED`. A failure leaves the client disconnected; packets that were
-/// not popped are gone.
+/// not popped are gone. Fails too if a pointer is NULL: then nothing happens.
 struct cn_result_t cn_client_connect(struct cn_client_t *client, const uint8_t *connect_token);
 
-/// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
-/// closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
-/// nothing to a client that is neither connected nor connecting.
+/// Ends the connection, or the attempt at one: the server is told, and the socket is closed. The state becomes
+/// `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does nothing to a client that is
+/// neither connected nor connecting.
+///
+/// What is queued leaves before, as far as it fits on the way at once (some 64 KiB, on CUTE 1.00 less), and is
+/// not sent again if it gets lost. If all of it must arrive, update until `reliable_queued_bytes` of
+/// `cnx_client_statistics` is 0, then disconnect.
 void cn_client_disconnect(struct cn_client_t *client);
 
 /// Receives, connects, resends and sends. Call it once a tick, whatever the state: ten times a second at
@@ -413,9 +418,10 @@ void cn_client_free_packet(struct cn_client_t *client, void *packet);
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
-/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the server: then nothing was queued. Everything that was
+/// accepted reliably arrives, or the connection ends. What is sent while it connects is refused, not kept: wait
+/// for `CN_CLIENT_STATE_CONNECTED`.
 struct cn_result_t cn_client_send(struct cn_client_t *client, const void *packet, int size, bool send_reliably);
 
 /// Where the client stands: `CN_CLIENT_STATE_CONNECTED` (3), above 0 while it is connecting, 0 when it is
@@ -473,14 +479,16 @@ void cn_server_destroy(struct cn_server_t *server);
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
 /// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
-/// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
+/// system choose: `cnx_server_bound_endpoint` tells what it chose. `[::]` takes IPv6 alone;
+/// `cnx_server_start_dual` listens at both. Events of an earlier run are gone.
 ///
 /// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
 /// that ran runs on, and one that did not can be started again.
 struct cn_result_t cn_server_start(struct cn_server_t *server, const char *address_and_port);
 
-/// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
-/// for each, can still be popped, until the next start. Does nothing to a server that does not run.
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they
+/// had sent, and a disconnection for each, can still be popped, until the next start. Does nothing to a server
+/// that does not run.
 void cn_server_stop(struct cn_server_t *server);
 
 /// Takes the next event: first connections and disconnections as they happened, then packets by client
@@ -505,15 +513,15 @@ void cn_server_free_packet(struct cn_server_t *server, int client_index, void *d
 void cn_server_update(struct cn_server_t *server, double dt, uint64_t current_time);
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
-/// before that. With `notify_client` what was queued for it leaves first, and then the news; without,
-/// it finds out by its timeout. Does nothing if no such client is connected. May be called while events
-/// are popped.
+/// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by itself, after its timeout at the
+/// latest. Does nothing if no such client is connected. May be called while events are popped.
 void cn_server_disconnect_client(struct cn_server_t *server, int client_index, bool notify_client);
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the client: then nothing was queued.
 struct cn_result_t cn_server_send(struct cn_server_t *server,
                                   const void *packet,
                                   int size,
@@ -524,8 +532,8 @@ struct cn_result_t cn_server_send(struct cn_server_t *server,
 /// or gone. False for slots there are none of.
 bool cn_server_is_client_connected(struct cn_server_t *server, int client_index);
 
-/// Also lets clients in whose token lists this address: where players reach the server from outside, when
-/// it stands behind a router. May be called before and after the start, and for several addresses. An
+/// Also lets clients in whose token lists this address, with its port: where players reach the server from
+/// outside, when it stands behind a router. May be called before and after the start, and for several addresses. An
 /// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
 /// error.
 void cn_server_set_public_ip(struct cn_server_t *server, const char *address_and_port);
@@ -552,12 +560,13 @@ float cn_server_get_incoming_kbps_estimate(struct cn_server_t *server, int clien
 float cn_server_get_outgoing_kbps_estimate(struct cn_server_t *server, int client_index);
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
-/// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
+/// given back to `free`. NULL for either is the process's own allocator, the default. What the library needs
 /// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
 /// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
-/// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
+/// calls this before `main`; of several such files one counts, and which is not said. If that file is in a static
+/// library, link it as a whole or call this yourself.
 void cnx_set_allocator(cnx_alloc_t alloc, cnx_free_t free);
 
 /// `cn_endpoint_init` where `CUTE_NET_NO_IPV6` is defined.
@@ -660,8 +669,15 @@ static const bool cnx_allocator_registered =
     (cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program), true);
 #elif defined(_MSC_VER)
 static void cnx_register_allocator(void) { cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program); }
+/* Of several files that do this the linker keeps the pointer of one, and the pragma makes it keep that. */
 #pragma section(".CRT$XCU", read)
-__declspec(allocate(".CRT$XCU")) void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+__declspec(allocate(".CRT$XCU")) __declspec(selectany)
+void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+#    if defined(_M_IX86)
+#        pragma comment(linker, "/include:_cnx_register_allocator_at_start")
+#    else
+#        pragma comment(linker, "/include:cnx_register_allocator_at_start")
+#    endif
 #else
 __attribute__((constructor)) static void cnx_register_allocator(void)
 {

@@ -2,6 +2,8 @@
  * cute_net_x.h: what libcute_net offers beyond the original cute_net.h.
  *
  * The rules of cute_net.h hold here too. Structs begin with their size, set before a call, so that they can grow.
+ * After the types come the functions: the version, the capacity of a server, addresses, keys, when messages leave,
+ * channels, why connections end, statistics, counters, the log, simulated networks, wires.
  *
  *     cnx_counters_t counters;
  *     cnx_server_set_send_mode(server, CNX_SEND_BATCHED);
@@ -68,8 +70,85 @@ typedef enum cnx_log_level_t
     CNX_LOG_DEBUG   = 4  /* everything else, among it every datagram dropped */
 } cnx_log_level_t;
 
+/// How a message travels. Set all to zero, then `size`, then what matters: zero is what `cn_client_send`
+/// does with a reliable packet.
+typedef struct cnx_send_options_t {
+    /// Set it to `sizeof(cnx_send_options_t)`: the struct may grow with later versions.
+    uint32_t size;
+    /// Whether it must arrive, and in which order; a `CNX_DELIVERY_` value.
+    cnx_delivery_t delivery;
+    /// 0 to 8. Channels do not wait for each other. 0 is the channel of `cn_client_send` and
+    /// `cn_server_send`; 1 to 8 are the channels 0 to 7 of `cf_client_send_msg` and `cf_server_send_msg`, on
+    /// which messages of 0 bytes are messages too.
+    int32_t channel;
+    /// A number for the receiver's program on the channels 1 to 8. 0 on channel 0, which carries none.
+    uint32_t id;
+} cnx_send_options_t;
+
+/// A message of the channels 1 to 8.
+typedef struct cnx_message_t {
+    /// Set it to `sizeof(cnx_message_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
+    uint32_t size;
+    /// The channel it was sent on, 1 to 8.
+    int32_t channel;
+    /// The number its sender gave it.
+    uint32_t id;
+    /// The slot of the client that sent it; -1 for a message of the server.
+    int32_t client_index;
+    /// Its bytes. Never NULL, also where there are none; the program's until it frees them.
+    void *data;
+    /// How many, 0 or more.
+    int32_t data_size;
+    /// True if it was sent reliably.
+    bool reliable;
+} cnx_message_t;
+
+/// How a connection ended, or an attempt at one.
+typedef struct cnx_disconnection_t {
+    /// Set it to `sizeof(cnx_disconnection_t)` before the call: the struct may grow with later versions. The
+    /// call sets it to the bytes it filled.
+    uint32_t size;
+    /// Why: 16 to 255 are a program's own, the others are `CNX_DISCONNECT_` values. What the other end says is
+    /// its word: a client may claim any number up to 255.
+    int32_t reason;
+    /// How many bytes of `data` the program that ended it passed along, 0 to 255.
+    int32_t data_size;
+    /// Those bytes, and zeros behind them: text of up to 255 bytes ends with a zero byte.
+    uint8_t data[256];
+} cnx_disconnection_t;
+
+/// What a connection is like. "Lately" is the last four seconds, or since the connection began.
+typedef struct cnx_statistics_t {
+    /// Set it to `sizeof(cnx_statistics_t)` before the call: the struct may grow with later versions. The call
+    /// sets it to the bytes it filled.
+    uint32_t size;
+    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more.
+    uint32_t datagram_bytes;
+    /// Seconds of a round trip, without the time the other end held its answer back; smoothed over the last
+    /// measurements, each of which counts an eighth. 0 before the first.
+    double round_trip_seconds;
+    /// Seconds by which measured round trips were longer or shorter than the mean of those just before, on
+    /// average (the mean absolute deviation); one of three seconds ago weighs about a third of a new one. 0
+    /// before the second measurement.
+    double jitter_seconds;
+    /// The share of the packets sent lately that did not arrive, 0 to 1. Those that carry acknowledgements
+    /// alone do not count.
+    double packet_loss;
+    /// Kilobits (1000 bits) a second received lately, UDP payload.
+    double incoming_kbps;
+    /// Kilobits (1000 bits) a second sent lately, UDP payload.
+    double outgoing_kbps;
+    /// Bytes of the reliable messages that were sent and not acknowledged yet, 64 for each message counted.
+    /// At 30 MiB no more are taken.
+    uint64_t reliable_queued_bytes;
+    /// Unreliable messages given up on this end since the connection began, because newer ones took the room
+    /// that a rate left. What the network lost is not among them.
+    uint64_t unreliable_dropped;
+} cnx_statistics_t;
+
 /// Datagrams received since the last start (of a server) or connect (of a client), and why some were
-/// dropped. Each datagram counts once; what the system drops before, because a socket is full or of a flood, does not.
+/// dropped. Each datagram counts once; what the system drops before, because of a full socket or a flood, does not.
 typedef struct cnx_counters_t {
     /// Set it to `sizeof(cnx_counters_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.
@@ -126,83 +205,6 @@ typedef struct cnx_counters_t {
 /// Receives a message of the library: `text` ends with a zero byte and is valid during the call. It may
 /// come from any thread that uses a client or a server, during a call of the library.
 typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char *text);
-
-/// How a connection ended, or an attempt at one.
-typedef struct cnx_disconnection_t {
-    /// Set it to `sizeof(cnx_disconnection_t)` before the call: the struct may grow with later versions. The
-    /// call sets it to the bytes it filled.
-    uint32_t size;
-    /// Why: 16 to 255 are a program's own, the others are `CNX_DISCONNECT_` values. What the other end says is
-    /// its word: a client may claim any number up to 255.
-    int32_t reason;
-    /// How many bytes of `data` the program that ended it passed along, 0 to 255.
-    int32_t data_size;
-    /// Those bytes, and zeros behind them: text of up to 255 bytes ends with a zero byte.
-    uint8_t data[256];
-} cnx_disconnection_t;
-
-/// How a message travels. Set all to zero, then `size`, then what matters: zero is what `cn_client_send`
-/// does with a reliable packet.
-typedef struct cnx_send_options_t {
-    /// Set it to `sizeof(cnx_send_options_t)`: the struct may grow with later versions.
-    uint32_t size;
-    /// Whether it must arrive, and in which order; a `CNX_DELIVERY_` value.
-    cnx_delivery_t delivery;
-    /// 0 to 8. Channels do not wait for each other. 0 is the channel of `cn_client_send` and
-    /// `cn_server_send`; 1 to 8 are the channels 0 to 7 of `cf_client_send_msg` and `cf_server_send_msg`, on
-    /// which messages of 0 bytes are messages too.
-    int32_t channel;
-    /// A number for the receiver's program on the channels 1 to 8. 0 on channel 0, which carries none.
-    uint32_t id;
-} cnx_send_options_t;
-
-/// A message of the channels 1 to 8.
-typedef struct cnx_message_t {
-    /// Set it to `sizeof(cnx_message_t)` before the call: the struct may grow with later versions. The call
-    /// sets it to the bytes it filled.
-    uint32_t size;
-    /// The channel it was sent on, 1 to 8.
-    int32_t channel;
-    /// The number its sender gave it.
-    uint32_t id;
-    /// The slot of the client that sent it; -1 for a message of the server.
-    int32_t client_index;
-    /// Its bytes. Never NULL, also where there are none; the program's until it frees them.
-    void *data;
-    /// How many, 0 or more.
-    int32_t data_size;
-    /// True if it was sent reliably.
-    bool reliable;
-} cnx_message_t;
-
-/// What a connection is like. "Lately" is the last four seconds, or since the connection began.
-typedef struct cnx_statistics_t {
-    /// Set it to `sizeof(cnx_statistics_t)` before the call: the struct may grow with later versions. The call
-    /// sets it to the bytes it filled.
-    uint32_t size;
-    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more.
-    uint32_t datagram_bytes;
-    /// Seconds of a round trip, without the time the other end held its answer back; smoothed over the last
-    /// measurements, each of which counts an eighth. 0 before the first.
-    double round_trip_seconds;
-    /// Seconds by which measured round trips were longer or shorter than the mean of those just before, on
-    /// average (the mean absolute deviation); one of three seconds ago weighs about a third of a new one. 0
-    /// before the second measurement.
-    double jitter_seconds;
-    /// The share of the packets sent lately that did not arrive, 0 to 1. Those that carry acknowledgements
-    /// alone do not count.
-    double packet_loss;
-    /// Kilobits (1000 bits) a second received lately, UDP payload.
-    double incoming_kbps;
-    /// Kilobits (1000 bits) a second sent lately, UDP payload.
-    double outgoing_kbps;
-    /// Bytes of the reliable messages that were sent and not acknowledged yet, 64 for each message counted.
-    /// At 30 MiB no more are taken.
-    uint64_t reliable_queued_bytes;
-    /// Unreliable messages given up on this end since the connection began, because newer ones took the room
-    /// that a rate left. What the network lost is not among them.
-    uint64_t unreliable_dropped;
-} cnx_statistics_t;
 
 /// How bad a simulated network is, in one direction. Set all to zero, then `size`, then what matters: zeros are
 /// a perfect network.
@@ -276,32 +278,10 @@ int cnx_server_client_count(cn_server_t *server);
 /// Fails if no such client is connected; nothing is written then.
 cn_result_t cnx_server_client_user_data(cn_server_t *server, int client_index, uint8_t *user_data_out);
 
-/// Also lets clients in whose token lists this address; see `cn_server_set_public_ip`.
+/// Also lets clients in whose token lists this address, with its port; see `cn_server_set_public_ip`.
 ///
 /// Fails if the address can't be read.
 cn_result_t cnx_server_add_public_address(cn_server_t *server, const char *address_and_port);
-
-/// Makes a key pair as the original `cute_net.h` does: connections of tokens made with it speak CUTE 1.00,
-/// which clients and servers of the original understand. Use `cn_crypto_sign_keygen` where there are none: CUTE
-/// 2.00 is safer and needs fewer bytes. Does nothing if a pointer is NULL.
-void cnx_crypto_sign_keygen_1_00(cn_crypto_sign_public_t *public_key, cn_crypto_sign_secret_t *secret_key);
-
-/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was
-/// created with: at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00
-/// and of CUTE 1.00 (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one
-/// port. So keys are replaced without a pause: add the new pair to the servers, make tokens with it, and remove
-/// the old pair when its last token has expired.
-///
-/// Fails if a pointer is NULL, if the halves do not belong together, or if there are 16 pairs.
-cn_result_t cnx_server_add_key(cn_server_t *server,
-                               const cn_crypto_sign_public_t *public_key,
-                               const cn_crypto_sign_secret_t *secret_key);
-
-/// Lets those clients in no more whose tokens were made with the pair of this public key, be it the pair that the
-/// server was created with. Who is connected stays so. A server without any pair lets nobody in.
-///
-/// Fails if a pointer is NULL, or if the server has no such pair.
-cn_result_t cnx_server_remove_key(cn_server_t *server, const cn_crypto_sign_public_t *public_key);
 
 /// Where a server listens: after a start at port 0, which port that was. The IPv4 address of a server that
 /// listens at two.
@@ -328,6 +308,28 @@ int cnx_server_bound_endpoints(cn_server_t *server, cn_endpoint_t *endpoints_out
 /// Fails if the client is neither connected nor connecting; `endpoint_out` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.
 cn_result_t cnx_client_bound_endpoint(cn_client_t *client, cn_endpoint_t *endpoint_out);
+
+/// Makes a key pair as the original `cute_net.h` does: connections of tokens made with it speak CUTE 1.00,
+/// which clients and servers of the original understand. Use `cn_crypto_sign_keygen` where there are none: CUTE
+/// 2.00 is safer and needs fewer bytes. Does nothing if a pointer is NULL.
+void cnx_crypto_sign_keygen_1_00(cn_crypto_sign_public_t *public_key, cn_crypto_sign_secret_t *secret_key);
+
+/// Also lets those clients in whose tokens were made with this key pair, besides the pair the server was
+/// created with: at once if the server runs, and after every start. A server can have 16 pairs, of CUTE 2.00
+/// and of CUTE 1.00 (`cnx_crypto_sign_keygen_1_00`, or made by the original), and serves clients of both at one
+/// port. So keys are replaced without a pause: add the new pair to the servers, make tokens with it, and remove
+/// the old pair when its last token has expired.
+///
+/// Fails if a pointer is NULL, if the halves do not belong together, or if there are 16 pairs.
+cn_result_t cnx_server_add_key(cn_server_t *server,
+                               const cn_crypto_sign_public_t *public_key,
+                               const cn_crypto_sign_secret_t *secret_key);
+
+/// Lets in no more clients whose tokens were made with the pair of this public key, be it the pair that the server was
+/// created with. Who is connected stays so. A server without any pair lets nobody in.
+///
+/// Fails if a pointer is NULL, or if the server has no such pair.
+cn_result_t cnx_server_remove_key(cn_server_t *server, const cn_crypto_sign_public_t *public_key);
 
 /// Sets when the messages of a server leave: `CNX_SEND_IMMEDIATE`, the default, `CNX_SEND_BATCHED` or
 /// `CNX_SEND_THREADED`. A number that is none of them counts as `CNX_SEND_IMMEDIATE`.
@@ -380,55 +382,6 @@ double cnx_client_timeout(cn_client_t *client);
 /// When a server next has something to do by itself; see `cnx_client_timeout`. Below 0 if it does not run, or
 /// no client is left.
 double cnx_server_timeout(cn_server_t *server);
-
-/// Reads the counters of a server; all zero if it never started.
-///
-/// Fails if a pointer is NULL or `counters_out->size` is not set.
-cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *counters_out);
-
-/// Reads the counters of a client.
-///
-/// Fails if a pointer is NULL or `counters_out->size` is not set.
-cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
-
-/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
-/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
-/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
-/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
-/// among it every datagram dropped and why.
-void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
-
-/// Ends a connection as `cn_client_disconnect` does, and tells the server why: `reason` is 16 to 255, what the game
-/// makes of them, `data` is 0 to 255 bytes of any kind, which are copied (NULL if `size` is 0). The server's program
-/// reads both with `cnx_server_disconnection`. CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there.
-///
-/// Fails if `client` is NULL or neither connected nor connecting, or a value is out of range; then nothing happens.
-cn_result_t cnx_client_disconnect_with(cn_client_t *client, int reason, const void *data, int size);
-
-/// Sends a client away as `cn_server_disconnect_client` does with `notify_client`, and tells it why: its
-/// program reads it with `cnx_client_disconnection`. Reason and bytes are as for `cnx_client_disconnect_with`.
-///
-/// On CUTE 1.00, which carries neither, a client sees `CNX_DISCONNECT_KICKED`. Fails if `server` is NULL, no
-/// such client is connected, or a value is out of range; then nothing happens.
-cn_result_t cnx_server_disconnect_client_with(cn_server_t *server,
-                                              int client_index,
-                                              int reason,
-                                              const void *data,
-                                              int size);
-
-/// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
-/// last server denied it.
-///
-/// True if that is known. False while the client is connected or connecting, before its first connection, after
-/// `cn_client_connect` failed, in a forked copy, for NULL, and without `disconnection_out->size`; nothing is written.
-bool cnx_client_disconnection(cn_client_t *client, struct cnx_disconnection_t *disconnection_out);
-
-/// Tells why a client is gone. Call it when `cn_server_pop_event` has given the client's
-/// `CN_SERVER_EVENT_TYPE_DISCONNECTED`, before that of another client is popped.
-///
-/// True if the last disconnection that was popped is that of `client_index`. False otherwise, for NULL, and if
-/// `disconnection_out->size` is not set; nothing is written then.
-bool cnx_server_disconnection(cn_server_t *server, int client_index, struct cnx_disconnection_t *disconnection_out);
 
 /// Sends a message to the server as `options` say; the bytes are copied. An unreliable one leaves at once, a
 /// reliable one with the next update or flush; see `cnx_client_set_send_mode`.
@@ -487,6 +440,38 @@ bool cnx_client_pop_message(cn_client_t *client, struct cnx_message_t *message_o
 /// program's until `cn_server_free_packet`. False if there was none; nothing is written then.
 bool cnx_server_pop_message(cn_server_t *server, struct cnx_message_t *message_out);
 
+/// Ends a connection as `cn_client_disconnect` does, and tells the server why: `reason` is 16 to 255, what the game
+/// makes of them, `data` is 0 to 255 bytes of any kind, which are copied (NULL if `size` is 0). The server's program
+/// reads both with `cnx_server_disconnection`. CUTE 1.00 carries neither: a server sees `CNX_DISCONNECT_LEFT` there.
+///
+/// Fails if `client` is NULL or neither connected nor connecting, or a value is out of range; then nothing happens.
+cn_result_t cnx_client_disconnect_with(cn_client_t *client, int reason, const void *data, int size);
+
+/// Sends a client away as `cn_server_disconnect_client` does with `notify_client`, and tells it why: its
+/// program reads it with `cnx_client_disconnection`. Reason and bytes are as for `cnx_client_disconnect_with`.
+///
+/// On CUTE 1.00, which carries neither, a client sees `CNX_DISCONNECT_KICKED`. Fails if `server` is NULL, no
+/// such client is connected, or a value is out of range; then nothing happens.
+cn_result_t cnx_server_disconnect_client_with(cn_server_t *server,
+                                              int client_index,
+                                              int reason,
+                                              const void *data,
+                                              int size);
+
+/// Tells why a client's last connection ended, or its last attempt at one. After a denial, `reason` says why the
+/// last server denied it.
+///
+/// True if that is known. False while the client is connected or connecting, before its first connection, after
+/// `cn_client_connect` failed, in a forked copy, for NULL, and without `disconnection_out->size`; nothing is written.
+bool cnx_client_disconnection(cn_client_t *client, struct cnx_disconnection_t *disconnection_out);
+
+/// Tells why a client is gone. Call it when `cn_server_pop_event` has given the client's
+/// `CN_SERVER_EVENT_TYPE_DISCONNECTED`, before that of another client is popped.
+///
+/// True if the last disconnection that was popped is that of `client_index`. False otherwise, for NULL, and if
+/// `disconnection_out->size` is not set; nothing is written then.
+bool cnx_server_disconnection(cn_server_t *server, int client_index, struct cnx_disconnection_t *disconnection_out);
+
 /// Reads what a client's connection is like.
 ///
 /// Fails if the client is not connected, a pointer is NULL or `statistics_out->size` is not set; nothing is
@@ -500,6 +485,23 @@ cn_result_t cnx_client_statistics(cn_client_t *client, struct cnx_statistics_t *
 cn_result_t cnx_server_client_statistics(cn_server_t *server,
                                          int client_index,
                                          struct cnx_statistics_t *statistics_out);
+
+/// Reads the counters of a server; all zero if it never started.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
+cn_result_t cnx_server_counters(cn_server_t *server, struct cnx_counters_t *counters_out);
+
+/// Reads the counters of a client.
+///
+/// Fails if a pointer is NULL or `counters_out->size` is not set.
+cn_result_t cnx_client_counters(cn_client_t *client, struct cnx_counters_t *counters_out);
+
+/// Sends the library's messages up to a level (0 or less counts as `CNX_LOG_ERROR`) to a function of the program's,
+/// for all clients and servers, with `user`; NULL, the default, sends them nowhere. It must return (no exception, no
+/// longjmp) and must not use the handle that it is called for; what happens inside it is not logged. Another thread
+/// may still be in the old function when this returns. What an attacker can cause is said at `CNX_LOG_DEBUG` only,
+/// among it every datagram dropped and why.
+void cnx_set_log_callback(cnx_log_callback_t callback, cnx_log_level_t max_level, void *user);
 
 /// Makes everything that a client sends and receives from now on go over simulated networks, for tests, in the
 /// place of those of `cn_client_enable_network_simulator`; what is on its way, 64 MiB at most, stays so. `outgoing`
@@ -528,173 +530,11 @@ cn_result_t cnx_server_set_simulator(cn_server_t *server,
 /// Fails if `client` or one of the functions is NULL.
 cn_result_t cnx_client_set_wire(cn_client_t *client, const struct cnx_client_wire_t *wire);
 
-/// `cn_endpoint_to_string`. Does nothing if `endpoint` is NULL.
-void cnx_endpoint_to_string_p(const cn_endpoint_t *endpoint, char *buffer, int buffer_size);
-
-/// `cn_endpoint_equals`. Does nothing but return 0 if `a` or `b` is NULL.
-int cnx_endpoint_equals_p(const cn_endpoint_t *a, const cn_endpoint_t *b);
-
-/// `cn_is_error`. Does nothing but return false if `result` is NULL.
-bool cnx_is_error_p(const cn_result_t *result);
-
-/// `cn_error_failure`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_error_failure_p(const char *details, cn_result_t *out);
-
-/// `cn_error_success`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_error_success_p(cn_result_t *out);
-
-/// `cn_init`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_init_p(cn_result_t *out);
-
-/// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_crypto_generate_key_p(cn_crypto_key_t *out);
-
-/// `cn_generate_connect_token`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_generate_connect_token_p(uint64_t application_id,
-                                  uint64_t creation_timestamp,
-                                  const cn_crypto_key_t *client_to_server_key,
-                                  const cn_crypto_key_t *server_to_client_key,
-                                  uint64_t expiration_timestamp,
-                                  uint32_t handshake_timeout,
-                                  int address_count,
-                                  const char **address_list,
-                                  uint64_t client_id,
-                                  const uint8_t *user_data,
-                                  const cn_crypto_sign_secret_t *shared_secret_key,
-                                  uint8_t *token_ptr_out,
-                                  cn_result_t *out);
-
-/// `cn_client_connect`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_connect_p(cn_client_t *client, const uint8_t *connect_token, cn_result_t *out);
-
-/// `cn_client_send`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_send_p(cn_client_t *client, const void *packet, int size, bool send_reliably, cn_result_t *out);
-
-/// `cn_server_config_defaults`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_config_defaults_p(cn_server_config_t *out);
-
-/// `cnx_server_create`. Does nothing but return NULL if `config` is NULL.
-cn_server_t *cnx_server_create_p(const cn_server_config_t *config, int max_clients);
-
-/// `cn_server_start`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_start_p(cn_server_t *server, const char *address_and_port, cn_result_t *out);
-
-/// `cn_server_send`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_send_p(cn_server_t *server,
-                       const void *packet,
-                       int size,
-                       int client_index,
-                       bool send_reliably,
-                       cn_result_t *out);
-
-/// `cnx_server_set_max_clients`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_set_max_clients_p(cn_server_t *server, int max_clients, cn_result_t *out);
-
-/// `cnx_server_set_memory`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_set_memory_p(cn_server_t *server, uint64_t bytes, cn_result_t *out);
-
-/// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_client_user_data_p(cn_server_t *server, int client_index, uint8_t *user_data_out, cn_result_t *out);
-
-/// `cnx_server_add_public_address`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_add_public_address_p(cn_server_t *server, const char *address_and_port, cn_result_t *out);
-
-/// `cnx_server_send_many`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_send_many_p(cn_server_t *server,
-                            const void *packet,
-                            int size,
-                            const int *client_indices,
-                            int count,
-                            bool send_reliably,
-                            cn_result_t *out);
-
-/// `cnx_server_add_key`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_add_key_p(cn_server_t *server,
-                          const cn_crypto_sign_public_t *public_key,
-                          const cn_crypto_sign_secret_t *secret_key,
-                          cn_result_t *out);
-
-/// `cnx_server_remove_key`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_remove_key_p(cn_server_t *server, const cn_crypto_sign_public_t *public_key, cn_result_t *out);
-
-/// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_start_dual_p(cn_server_t *server,
-                             const char *ipv4_address_and_port,
-                             const char *ipv6_address_and_port,
-                             cn_result_t *out);
-
-/// `cnx_server_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_bound_endpoint_p(cn_server_t *server, cn_endpoint_t *endpoint_out, cn_result_t *out);
-
-/// `cnx_client_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_bound_endpoint_p(cn_client_t *client, cn_endpoint_t *endpoint_out, cn_result_t *out);
-
-/// `cnx_server_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_counters_p(cn_server_t *server, struct cnx_counters_t *counters_out, cn_result_t *out);
-
-/// `cnx_client_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_counters_p(cn_client_t *client, struct cnx_counters_t *counters_out, cn_result_t *out);
-
-/// `cnx_client_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_send_with_p(cn_client_t *client,
-                            const void *data,
-                            int size,
-                            const struct cnx_send_options_t *options,
-                            cn_result_t *out);
-
-/// `cnx_server_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_send_with_p(cn_server_t *server,
-                            const void *data,
-                            int size,
-                            int client_index,
-                            const struct cnx_send_options_t *options,
-                            cn_result_t *out);
-
-/// `cnx_client_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_set_channel_priority_p(cn_client_t *client, int channel, int priority, cn_result_t *out);
-
-/// `cnx_server_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_set_channel_priority_p(cn_server_t *server, int channel, int priority, cn_result_t *out);
-
-/// `cnx_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_statistics_p(cn_client_t *client, struct cnx_statistics_t *statistics_out, cn_result_t *out);
-
-/// `cnx_server_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_client_statistics_p(cn_server_t *server,
-                                    int client_index,
-                                    struct cnx_statistics_t *statistics_out,
-                                    cn_result_t *out);
-
-/// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_set_wire_p(cn_client_t *client, const struct cnx_client_wire_t *wire, cn_result_t *out);
-
-/// `cnx_client_disconnect_with`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_disconnect_with_p(cn_client_t *client, int reason, const void *data, int size, cn_result_t *out);
-
-/// `cnx_server_disconnect_client_with`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_disconnect_client_with_p(cn_server_t *server,
-                                         int client_index,
-                                         int reason,
-                                         const void *data,
-                                         int size,
-                                         cn_result_t *out);
-
-/// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_client_set_simulator_p(cn_client_t *client,
-                                const struct cnx_simulator_t *outgoing,
-                                const struct cnx_simulator_t *incoming,
-                                uint64_t seed,
-                                cn_result_t *out);
-
-/// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
-void cnx_server_set_simulator_p(cn_server_t *server,
-                                const struct cnx_simulator_t *outgoing,
-                                const struct cnx_simulator_t *incoming,
-                                uint64_t seed,
-                                cn_result_t *out);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
 
 #endif  /* CUTE_NET_X_H */
+
+/* The same for languages that can't pass structs by value. */
+#include "cute_net_pointers.h"

@@ -340,7 +340,8 @@ void cf_client_disconnect(CF_Client *client);
 /// `cn_client_update`.
 void cf_client_update(CF_Client *client, double dt, uint64_t current_time);
 
-/// `cf_client_update` with the time that the system says has passed since the last `cf_client_tick`.
+/// `cf_client_update` by the system's clocks: with the time that has passed since the last `cf_client_tick`, 0 at
+/// the first, and the unix time.
 void cf_client_tick(CF_Client *client);
 
 /// `cn_client_pop_packet`.
@@ -380,7 +381,7 @@ float cf_client_outgoing_kbps(CF_Client *client);
 /// Makes the client's datagrams travel over functions of the program instead of UDP, from the next
 /// connection on; a connection there is ends. Both functions NULL is UDP again. The struct is copied. The
 /// functions are called during calls with this client alone, and must not use it. Does nothing if `client`
-/// or one of the functions is NULL.
+/// is NULL, or one of the functions alone.
 void cf_client_set_wire(CF_Client *client, struct CF_ClientWire wire);
 
 /// A wire for browsers: on this platform it always fails, and says so. UDP needs no wire.
@@ -414,7 +415,7 @@ void cf_server_free_packet(CF_Server *server, int client_index, void *data);
 /// `cn_server_update`.
 void cf_server_update(CF_Server *server, double dt, uint64_t current_time);
 
-/// `cf_server_update` with the time that the system says has passed since the last `cf_server_tick`.
+/// `cf_server_update` by the system's clocks; see `cf_client_tick`.
 void cf_server_tick(CF_Server *server);
 
 /// `cn_server_disconnect_client`.
@@ -469,7 +470,7 @@ void cf_client_set_send_rate(CF_Client *client, int bytes_per_second);
 /// copied. A message of 0 bytes, with `data` NULL or not, is one.
 ///
 /// Fails if the client is not connected, `channel` is not 0 to 7, `size` is not 0 to `CF_NET_MAX_MSG_SIZE`,
-/// `data` is NULL with a size above 0, or 4 MiB wait on the channel already: then nothing was queued. Fails
+/// `data` is NULL with a size above 0, or more than 4 MiB would wait on the channel: then nothing was queued. Fails
 /// always on a connection of CUTE 1.00, the original's protocol, which has no channels: send packets there.
 CF_Result cf_client_send_msg(CF_Client *client, int channel, uint32_t id, const void *data, int size);
 

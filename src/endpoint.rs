@@ -20,7 +20,7 @@ impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             EndpointError::Address => {
-                "the address is not numeric: write it as 203.0.113.7:5000 or [2001:db8::7]:5000"
+                "this is no address in numbers: write it as 203.0.113.7:5000 or [2001:db8::7]:5000"
             }
             EndpointError::Port => "the port is not a number from 0 to 65535",
             EndpointError::Bracket => "an IPv6 address with a port is written [2001:db8::7]:5000",

@@ -58,13 +58,13 @@ impl fmt::Display for SendError {
             SendError::TooLarge { bytes, most } => {
                 write!(f, "The message has {bytes} bytes; one message has at most {most}.")
             }
-            SendError::QueueFull => {
-                let mebibytes = RELIABLE_BUDGET >> 20;
-                write!(
-                    f,
-                    "{mebibytes} MiB wait for the peer already: send less, or wait until it took some."
-                )
-            }
+            SendError::QueueFull => write!(
+                f,
+                "More than {} MiB of reliable messages, or {} MiB of all, would wait for the peer: send less, or wait \
+                 until it took some.",
+                RELIABLE_BUDGET >> 20,
+                QUEUE_BUDGET >> 20
+            ),
             SendError::ChannelFull => {
                 let mebibytes = CHANNEL_BUDGET >> 20;
                 write!(

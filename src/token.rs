@@ -205,24 +205,45 @@ pub enum InvalidToken {
     /// It is of no protocol that this library speaks.
     Version,
     /// It is for another application id.
-    Application,
+    Application {
+        /// The token's.
+        token: u64,
+        /// The client's.
+        client: u64,
+    },
     /// It is damaged.
     Malformed,
     /// It has expired.
-    Expired,
+    Expired {
+        /// Unix seconds from which on servers refuse it.
+        expiration: u64,
+        /// Unix seconds of the client's last update.
+        now: u64,
+    },
 }
 
 impl fmt::Display for InvalidToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Invalid connect token. ")?;
-        f.write_str(match self {
-            InvalidToken::Version => {
-                "It is neither of CUTE 2.00 nor of CUTE 1.00, the protocols that this library speaks."
+        match self {
+            InvalidToken::Version => write!(
+                f,
+                "It is neither of CUTE 2.00 nor of CUTE 1.00, the protocols that this library speaks: pass the \
+                 {TOKEN_SIZE} bytes that cn_generate_connect_token wrote."
+            ),
+            InvalidToken::Application { token, client } => {
+                write!(f, "It was made for the application id {token}, and the client's is {client}.")
             }
-            InvalidToken::Application => "It was made for another application id than the client's.",
-            InvalidToken::Malformed => "Its public section is damaged.",
-            InvalidToken::Expired => "It has expired: ask the back end for a new one.",
-        })
+            InvalidToken::Malformed => write!(
+                f,
+                "Its public section is damaged: pass the {TOKEN_SIZE} bytes that cn_generate_connect_token wrote."
+            ),
+            InvalidToken::Expired { expiration, now } => write!(
+                f,
+                "It expired at {expiration}, and the client's last update said that it is {now}, in unix seconds: \
+                 ask the web service for a new one."
+            ),
+        }
     }
 }
 
@@ -264,15 +285,17 @@ impl ConnectToken {
 
         let section = packet.first_chunk().ok_or(InvalidToken::Malformed)?;
         let public = PublicSection::read(section, version).map_err(malformed)?;
-        if application != application_id || public.application_id != application_id {
-            return Err(InvalidToken::Application);
+        for token in [application, public.application_id] {
+            if token != application_id {
+                return Err(InvalidToken::Application { token, client: application_id });
+            }
         }
         let expired = match version {
             Version::V1 => public.expiration < now,
             Version::V2 => public.expiration <= now,
         };
         if expired {
-            return Err(InvalidToken::Expired);
+            return Err(InvalidToken::Expired { expiration: public.expiration, now });
         }
         Ok(ConnectToken {
             version,
@@ -388,10 +411,11 @@ mod tests {
             read(&token)
         };
         assert_eq!(altered(0, b'X'), Err(InvalidToken::Version));
-        assert_eq!(altered(10, 1), Err(InvalidToken::Application));
+        let application = |token, client| Err(InvalidToken::Application { token, client });
+        assert_eq!(altered(10, 1), application(1, 77));
         assert_eq!(altered(REST_SIZE, 1), Err(InvalidToken::Malformed));
         assert_eq!(altered(REST_SIZE + 1, b'X'), Err(InvalidToken::Malformed));
-        assert_eq!(altered(REST_SIZE + 11, 1), Err(InvalidToken::Application));
+        assert_eq!(altered(REST_SIZE + 11, 1), application(1, 77));
         for count in [0, 2, 33, 255] {
             assert_eq!(altered(REST_SIZE + 31, count), Err(InvalidToken::Malformed), "{count} servers");
         }
@@ -399,7 +423,8 @@ mod tests {
             assert_eq!(altered(REST_SIZE + 35, kind), Err(InvalidToken::Malformed), "type {kind}");
         }
         assert_eq!(altered(REST_SIZE + PUBLIC_SIZE - 1, 1), Err(InvalidToken::Malformed));
-        assert_eq!(ConnectToken::read(&token, 78, 0).map(|_| ()), Err(InvalidToken::Application));
-        assert_eq!(ConnectToken::read(&token, 77, 1061).map(|_| ()), Err(InvalidToken::Expired));
+        assert_eq!(ConnectToken::read(&token, 78, 0).map(|_| ()), application(77, 78));
+        let expired = InvalidToken::Expired { expiration: 1060, now: 1061 };
+        assert_eq!(ConnectToken::read(&token, 77, 1061).map(|_| ()), Err(expired));
     }
 }

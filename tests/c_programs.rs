@@ -156,6 +156,7 @@ programs! {
     binding,
     disconnections,
     endpoints,
+    error_texts,
     event_order,
     exchange,
     extensions,

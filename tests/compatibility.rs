@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const HEADERS: [&str; 3] = ["cute_net.h", "cute_net_x.h", "cute_networking.h"];
+const HEADERS: [&str; 4] = ["cute_net.h", "cute_net_x.h", "cute_net_pointers.h", "cute_networking.h"];
 
 /// Macros that only the headers themselves need: include guards, and helpers of other macros.
-const INTERNAL: [&str; 8] = [
+const INTERNAL: [&str; 9] = [
     "CF_ENUM",
     "CF_NETWORKING_H",
     "CF_RESULT_H",
@@ -15,6 +15,7 @@ const INTERNAL: [&str; 8] = [
     "CNX_SERVER_MAX_CLIENTS_UNSET",
     "CN_NET_H",
     "CN_NET_INTERNAL_H",
+    "CUTE_NET_POINTERS_H",
     "CUTE_NET_X_H",
 ];
 

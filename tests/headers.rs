@@ -10,11 +10,11 @@ struct Header {
     about: &'static str,
     includes: &'static [&'static str],
     sources: &'static [&'static str],
-    fragment: &'static str,
+    fragment: Option<&'static str>,
     trailer: Option<&'static str>,
 }
 
-const HEADERS: [Header; 3] = [
+const HEADERS: [Header; 4] = [
     Header {
         name: "cute_net.h",
         guard: "CN_NET_H",
@@ -29,7 +29,7 @@ const HEADERS: [Header; 3] = [
             "allocator.rs",
             "ipv4.rs",
         ],
-        fragment: "cute_net.h",
+        fragment: Some("cute_net.h"),
         trailer: Some("cute_net_trailer.h"),
     },
     Header {
@@ -38,15 +38,29 @@ const HEADERS: [Header; 3] = [
         about: include_str!("../src/ffi/fragments/cute_net_x_about.txt"),
         includes: &["cute_net.h"],
         sources: &[
-            "x.rs",
-            "disconnect.rs",
+            "versioned.rs",
+            "capacity.rs",
+            "addresses.rs",
+            "keys.rs",
+            "sending.rs",
             "channels.rs",
+            "disconnect.rs",
             "statistics.rs",
+            "counters.rs",
+            "log_callback.rs",
             "simulator.rs",
             "wire.rs",
-            "pointers.rs",
         ],
-        fragment: "cute_net_x.h",
+        fragment: Some("cute_net_x.h"),
+        trailer: Some("cute_net_x_trailer.h"),
+    },
+    Header {
+        name: "cute_net_pointers.h",
+        guard: "CUTE_NET_POINTERS_H",
+        about: include_str!("../src/ffi/fragments/cute_net_pointers_about.txt"),
+        includes: &["cute_net_x.h"],
+        sources: &["pointers.rs"],
+        fragment: None,
         trailer: None,
     },
     Header {
@@ -63,7 +77,7 @@ const HEADERS: [Header; 3] = [
             "cf/messages.rs",
             "cf/snapshot.rs",
         ],
-        fragment: "cute_networking.h",
+        fragment: Some("cute_networking.h"),
         trailer: Some("cute_networking_trailer.h"),
     },
 ];
@@ -84,11 +98,11 @@ fn generate(header: &Header) -> String {
     let comment: String =
         header.about.lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
     config.header = Some(format!("/*\n{comment} */"));
-    let fragment = read(&ffi.join("fragments").join(header.fragment));
-    config.after_includes =
-        Some(format!("\n{}", fragment.replace("@VERSION@", env!("CARGO_PKG_VERSION")).trim_end()));
-    config.trailer =
-        header.trailer.map(|trailer| read(&ffi.join("fragments").join(trailer)).trim_end().to_owned());
+    let fragment = |name| read(&ffi.join("fragments").join(name)).trim_end().to_owned();
+    config.after_includes = header
+        .fragment
+        .map(|name| format!("\n{}", fragment(name).replace("@VERSION@", env!("CARGO_PKG_VERSION"))));
+    config.trailer = header.trailer.map(fragment);
     let mut builder = cbindgen::Builder::new().with_config(config);
     for source in header.sources {
         builder = builder.with_src(ffi.join(source));

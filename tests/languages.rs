@@ -56,11 +56,15 @@ fn including(headers: &[&str]) -> String {
 #[test]
 fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
     let (net, x, framework) = ("cute_net", "cute_net_x", "cute_networking");
-    let orders: [&[&str]; 6] = [
+    let pointers = "cute_net_pointers";
+    let all = [net, x, framework, pointers, net, x, framework, pointers];
+    let orders: [&[&str]; 8] = [
         &[net],
         &[x],
+        &[pointers],
         &[framework],
-        &[net, x, framework, net, x, framework],
+        &all,
+        &[pointers, x, net],
         &[framework, x, net, framework],
         &[x, framework],
     ];
@@ -70,7 +74,7 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
         int main(void) { return 0; }\n";
     // As programs wrap the original, which does not do so by itself.
     let wrapped = format!("extern \"C\" {{\n{}}}\nint main(void) {{ return 0; }}\n", lines(&[net, x]));
-    let ipv4_only = format!("#define CUTE_NET_NO_IPV6\n{}", including(orders[3]));
+    let ipv4_only = format!("#define CUTE_NET_NO_IPV6\n{}", including(&all));
     let mut tried = 0;
     for (c, cpp) in COMPILERS {
         for (compiler, standards) in [(c, C), (cpp, CPP)] {
@@ -94,7 +98,7 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
     assert!(tried >= 2, "no C and C++ compiler was found");
     for (compiler, standards) in [("clang", C), ("clang++", CPP)] {
         for standard in standards.into_iter().filter(|_| is_there(compiler)) {
-            compile_for(&VISUAL_STUDIO, compiler, standard, &including(orders[3]));
+            compile_for(&VISUAL_STUDIO, compiler, standard, &including(&all));
             compile_for(&VISUAL_STUDIO, compiler, standard, &ipv4_only);
         }
     }
@@ -103,11 +107,12 @@ fn the_headers_compile_in_every_language_alone_in_either_order_and_twice() {
 /// What the examples in the headers take for granted: functions of the program, and values.
 const OF_THE_PROGRAM: &str = "#include <stdio.h>\n\
     bool running(void); double seconds_since_last_tick(void); uint64_t unix_seconds(void);\n";
-const VALUES: [&str; 10] = [
+const VALUES: [&str; 11] = [
     "cn_crypto_sign_public_t public_key",
     "cn_crypto_sign_secret_t secret_key",
     "const uint8_t* connect_token",
-    "cn_server_t* given",
+    "cn_server_t* given_server",
+    "cn_client_t* given_client",
     "double dt",
     "uint64_t unix_time",
     "const void* snapshot",
@@ -131,19 +136,20 @@ fn examples(header: &str) -> Vec<String> {
 
 #[test]
 fn the_examples_at_the_top_of_the_headers_compile() {
-    let headers = ["cute_net", "cute_net_x", "cute_networking"];
+    let headers = ["cute_net", "cute_net_x", "cute_net_pointers", "cute_networking"];
     let pieces: Vec<String> = headers.into_iter().flat_map(examples).collect();
-    assert_eq!(pieces.len(), 4, "{pieces:?}");
+    assert_eq!(pieces.len(), 5, "{pieces:?}");
     let includes: String = headers.map(|header| format!("#include \"{header}.h\"\n")).concat();
     let parameters = VALUES.join(", ");
     let named = VALUES.map(|value| format!("(void){};", value.rsplit([' ', '*']).next().unwrap()));
     let mut program = includes + OF_THE_PROGRAM;
     for (number, piece) in pieces.iter().enumerate() {
-        let given = if piece.contains("server = ") || !piece.contains("(server") {
-            String::new()
-        } else {
-            "cn_server_t* server = given; int size = bytes;".to_owned()
-        };
+        let mut given = String::new();
+        for (handle, beside) in [("server", "int size = bytes;"), ("client", "")] {
+            if piece.contains(&format!("({handle}")) && !piece.contains(&format!("{handle} = ")) {
+                given += &format!("cn_{handle}_t* {handle} = given_{handle}; {beside}\n");
+            }
+        }
         let example = format!("void example_{number}({parameters})");
         let body = format!("{{\n{}\n{given}\n{piece}\n}}\n", named.concat());
         program += &format!("{example};\n{example}\n{body}");
@@ -198,6 +204,59 @@ fn the_framework_header_stands_beside_the_frameworks_own() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The headers that `CUTE_NET_IMPLEMENTATION` includes, empty but for what the program below uses.
+const C_LIBRARY: [&str; 8] =
+    ["assert", "errno", "float", "inttypes", "limits", "stdio", "stdlib", "string"];
+
+/// A file of a program with its own allocator, which it registers before `main` as Visual Studio allows.
+const WITH_ALLOCATOR: &str = "#include <stddef.h>\nvoid* my_alloc(size_t size); void my_free(void* memory);\n\
+    #define CN_ALLOC(size, ctx) my_alloc(size)\n#define CN_FREE(memory, ctx) my_free(memory)\n\
+    #define CUTE_NET_IMPLEMENTATION\n#include \"cute_net.h\"\n";
+const ITS_MAIN: &str = "void* my_alloc(size_t size) { (void)size; return NULL; }\n\
+    void my_free(void* memory) { (void)memory; }\n\
+    void cnx_set_allocator(cnx_alloc_t alloc, cnx_free_t free) { (void)alloc; (void)free; }\n\
+    int start(void); int start(void) { return 0; }\n";
+
+/// By clang and by the linker that comes with Rust, for the target of Visual Studio, whose own have not been tried.
+#[test]
+fn two_files_register_an_allocator_under_visual_studio_and_the_linker_keeps_one() {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().unwrap().stdout;
+    let linker = PathBuf::from(String::from_utf8(sysroot).unwrap().trim())
+        .join(format!("lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld", std::env::consts::ARCH));
+    if !is_there("clang") || !linker.exists() {
+        println!("skipped: clang or {} is not installed", linker.display());
+        return;
+    }
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("visual_studio");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in C_LIBRARY {
+        std::fs::write(folder.join(format!("{name}.h")), "").unwrap();
+    }
+    let include = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include");
+    for (target, safe) in [("x86_64", ""), ("i686", "/safeseh:no")] {
+        let mut link = Command::new(&linker);
+        link.current_dir(&folder).args(["-flavor", "link", "/entry:start", "/subsystem:console"]);
+        link.args(["/nodefaultlib", "/opt:ref", "/out:program.exe", "/map:program.map"]);
+        link.args(Some(safe).filter(|safe| !safe.is_empty()));
+        for (name, ending) in [("first", ITS_MAIN), ("second", "int second;\n")] {
+            let source = folder.join(format!("{name}.c"));
+            std::fs::write(&source, format!("{WITH_ALLOCATOR}{ending}")).unwrap();
+            let mut compiler = Command::new("clang");
+            compiler.args(VISUAL_STUDIO).arg(format!("--target={target}-pc-windows-msvc"));
+            compiler.args(["-std=c11", "-O2", "-fdata-sections"]).args(WARNINGS);
+            compiler.arg("-isystem").arg(&folder).arg("-I").arg(&include).current_dir(&folder);
+            let object = format!("{name}.obj");
+            let output = compiler.arg("-c").arg(&source).arg("-o").arg(&object).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            link.arg(object);
+        }
+        let output = link.output().unwrap();
+        assert!(output.status.success(), "{target}: {}", String::from_utf8_lossy(&output.stderr));
+        let map = std::fs::read_to_string(folder.join("program.map")).unwrap();
+        assert!(map.contains("cnx_register_allocator_at_start"), "{target}: {map}");
     }
 }
 

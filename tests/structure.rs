@@ -33,12 +33,12 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn collect(folder: &Path, sources: &mut Vec<Source>) {
+fn collect(folder: &Path, extensions: &[&str], sources: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, sources);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&path, extensions, sources);
+        } else if extensions.iter().any(|&known| path.extension().is_some_and(|its| its == known)) {
             let text = fs::read_to_string(&path).unwrap();
             let path = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
             sources.push(Source { path, text });
@@ -48,9 +48,13 @@ fn collect(folder: &Path, sources: &mut Vec<Source>) {
 
 /// The Rust files of these folders, at least so many.
 fn sources(folders: &[&str], least: usize) -> Vec<Source> {
+    files(folders, &["rs"], least)
+}
+
+fn files(folders: &[&str], extensions: &[&str], least: usize) -> Vec<Source> {
     let mut sources = Vec::new();
     for folder in folders {
-        collect(&root().join(folder), &mut sources);
+        collect(&root().join(folder), extensions, &mut sources);
     }
     assert!(sources.len() >= least, "{} files", sources.len());
     sources
@@ -114,6 +118,15 @@ fn no_file_is_too_long_and_each_says_what_it_is_for() {
         let lines = source.text.lines().count();
         assert!(lines <= MOST_LINES, "{} has {lines} lines", source.path);
         assert!(source.text.starts_with("//! "), "{} begins without a word", source.path);
+    }
+}
+
+#[test]
+fn no_header_and_no_c_program_is_too_long() {
+    let folders = ["include", "src/ffi/fragments", "ffi_tests", "c_examples", "benches"];
+    for source in files(&folders, &["h", "c", "cpp", "py", "txt"], 50) {
+        let lines = source.text.lines().count();
+        assert!(lines <= MOST_LINES, "{} has {lines} lines", source.path);
     }
 }
 

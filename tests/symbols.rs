@@ -39,7 +39,7 @@ const INLINE: [&str; 6] = [
 /// The functions that the headers declare: names in front of a parenthesis, outside comments.
 fn declared() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for header in ["cute_net.h", "cute_net_x.h", "cute_networking.h"] {
+    for header in ["cute_net.h", "cute_net_x.h", "cute_net_pointers.h", "cute_networking.h"] {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("include").join(header);
         let text = std::fs::read_to_string(path).unwrap();
         let functions =

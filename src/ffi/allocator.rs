@@ -22,12 +22,13 @@ struct Hook {
 static REGISTERED: RwLock<Option<Hook>> = RwLock::new(None);
 
 /// Makes every client and server created from now on, and every packet they give, come from `alloc`, to be
-/// given back to `free`. Both NULL is the process's own allocator, the default. What the library needs
+/// given back to `free`. NULL for either is the process's own allocator, the default. What the library needs
 /// besides stays there. Clients and servers that exist keep what they were made with. Both functions are called
 /// by whatever thread makes or frees something, during calls of the library.
 ///
 /// A file that defines `CN_ALLOC`, `CN_FREE` and `CUTE_NET_IMPLEMENTATION` before it includes cute_net.h
-/// calls this before `main`; if that file is in a static library, link it as a whole or call this yourself.
+/// calls this before `main`; of several such files one counts, and which is not said. If that file is in a static
+/// library, link it as a whole or call this yourself.
 #[unsafe(no_mangle)]
 pub extern "C" fn cnx_set_allocator(alloc: cnx_alloc_t, free: cnx_free_t) {
     let hook = alloc.zip(free).map(|(alloc, free)| Hook { alloc, free });

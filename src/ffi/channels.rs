@@ -3,7 +3,7 @@
 use super::client::{block_of as client_block, cn_client_t, send_result, with_client};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::server::{block_of as server_block, cn_server_t, slot, with_server};
-use super::{bytes, versioned};
+use super::{bytes, client, server, versioned};
 use crate::log::{self, Level};
 use crate::message::{Delivery, Message};
 use std::ffi::{c_int, c_void};
@@ -108,9 +108,9 @@ impl Outgoing<'_> {
         let known = unsafe { options.cast::<u32>().read_unaligned() } as usize;
         if known > size_of::<cnx_send_options_t>() {
             // What is asked there would not be done.
-            return Err(failure(
-                c"`options->size` is that of a later version of the library, or not set.",
-            ));
+            return Err(failure_with(format_args!(
+                "`options->size` is {known}, that of a later version of the library, or not set."
+            )));
         }
         if known < size_of::<cnx_send_options_t>() {
             return Err(failure(c"`options->size` is not set: set it to sizeof(cnx_send_options_t)."));
@@ -178,7 +178,8 @@ pub unsafe extern "C" fn cnx_client_send_with(
     // SAFETY: the caller passes a client.
     unsafe {
         with_client(client, internal_failure(), |client| {
-            send_result(client.send(channel, delivery, id, data), delivery.is_reliable())
+            let sent = client.send(channel, delivery, id, data);
+            send_result(sent, delivery.is_reliable(), || client::not_connected(client))
         })
     }
 }
@@ -206,7 +207,7 @@ pub unsafe extern "C" fn cnx_server_send_with(
     unsafe {
         with_server(server, internal_failure(), |server| {
             let result = server.send(slot(client_index), channel, delivery, id, data);
-            send_result(result, delivery.is_reliable())
+            send_result(result, delivery.is_reliable(), || server::not_connected(client_index))
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::log::{self, Level};
 use crate::message::{Delivery, Message};
 use crate::sending::SendError;
 use crate::token::TOKEN_SIZE;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::time::Duration;
 
 /// A client: connects to one server at a time, sends it packets and receives its.
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn cn_client_destroy(client: *mut cn_client_t) {
 /// update of an earlier attempt (the state is then `CN_CLIENT_STATE_INVALID_CONNECT_TOKEN`), or if no
 /// socket can be opened. A token that turns out to have expired at the next update ends in
 /// `CN_CLIENT_STATE_CONNECT_TOKEN_EXPIRED`. A failure leaves the client disconnected; packets that were
-/// not popped are gone.
+/// not popped are gone. Fails too if a pointer is NULL: then nothing happens.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_connect(
     client: *mut cn_client_t,
@@ -115,9 +115,13 @@ pub unsafe extern "C" fn cn_client_connect(
     }
 }
 
-/// Ends the connection, or the attempt at one: what is queued leaves, the server is told, the socket is
-/// closed. The state becomes `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does
-/// nothing to a client that is neither connected nor connecting.
+/// Ends the connection, or the attempt at one: the server is told, and the socket is closed. The state becomes
+/// `CN_CLIENT_STATE_DISCONNECTED`. What was received can still be popped. Does nothing to a client that is
+/// neither connected nor connecting.
+///
+/// What is queued leaves before, as far as it fits on the way at once (some 64 KiB, on CUTE 1.00 less), and is
+/// not sent again if it gets lost. If all of it must arrive, update until `reliable_queued_bytes` of
+/// `cnx_client_statistics` is 0, then disconnect.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_disconnect(client: *mut cn_client_t) {
     // SAFETY: the caller passes a client, or NULL.
@@ -194,9 +198,10 @@ pub unsafe extern "C" fn cn_client_free_packet(client: *mut cn_client_t, packet:
 /// arrives once, complete and in order; the server need not send anything for that. See also
 /// `cnx_client_set_send_mode`.
 ///
-/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the server: then nothing was queued. Everything that was accepted reliably arrives, or the connection
-/// ends. What is sent while it connects is refused, not kept: wait for `CN_CLIENT_STATE_CONNECTED`.
+/// Fails if the client is not connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the server: then nothing was queued. Everything that was
+/// accepted reliably arrives, or the connection ends. What is sent while it connects is refused, not kept: wait
+/// for `CN_CLIENT_STATE_CONNECTED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_send(
     client: *mut cn_client_t,
@@ -217,7 +222,8 @@ pub unsafe extern "C" fn cn_client_send(
     // SAFETY: the caller passes a client.
     unsafe {
         with_client(client, internal_failure(), |client| {
-            send_result(client.send(0, delivery, 0, data), send_reliably)
+            let sent = client.send(0, delivery, 0, data);
+            send_result(sent, send_reliably, || not_connected(client))
         })
     }
 }
@@ -227,11 +233,23 @@ pub(crate) fn delivery(reliably: bool) -> Delivery {
     if reliably { Delivery::ReliableOrdered } else { Delivery::Unreliable }
 }
 
-/// The result of a send, beginning with the original's text where it has one.
-pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_result_t {
+/// The error of a call that needs a connection, beginning with the original's text.
+pub(crate) fn not_connected(client: &ClientHost) -> cn_result_t {
+    // SAFETY: the names are strings.
+    let state = unsafe { CStr::from_ptr(cn_client_state_string(state_of(client))) }.to_string_lossy();
+    failure_with(format_args!("Client is not connected. It is in {state}."))
+}
+
+/// The result of a send, beginning with the original's text where it has one; `not_connected` makes that of a
+/// send without a connection.
+pub(crate) fn send_result(
+    result: Result<(), SendError>,
+    reliably: bool,
+    not_connected: impl FnOnce() -> cn_result_t,
+) -> cn_result_t {
     match result {
         Ok(()) => success(),
-        Err(SendError::NotConnected) => failure(c"Client is not connected."),
+        Err(SendError::NotConnected) => not_connected(),
         Err(error) => {
             let original = match (error, reliably) {
                 (SendError::QueueFull, true) => "Send queue for reliable packets is full. ",
@@ -252,11 +270,13 @@ pub(crate) fn send_result(result: Result<(), SendError>, reliably: bool) -> cn_r
 /// not connected, below 0 when something went wrong. `CN_CLIENT_STATE_DISCONNECTED` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_client_state_get(client: *const cn_client_t) -> cn_client_state_t {
-    let disconnected = ClientState::Disconnected as c_int;
+    let disconnected = cn_client_state_t(ClientState::Disconnected as c_int);
     // SAFETY: the caller passes a client that no other call uses now, or NULL.
-    cn_client_state_t(unsafe {
-        with_client(client.cast_mut(), disconnected, |client| client.state() as c_int)
-    })
+    unsafe { with_client(client.cast_mut(), disconnected, |client| state_of(client)) }
+}
+
+fn state_of(client: &ClientHost) -> cn_client_state_t {
+    cn_client_state_t(client.state() as c_int)
 }
 
 /// The name of a state, as it is written in the header; "CN_CLIENT_STATE_UNKNOWN" for a number that is

@@ -1,12 +1,15 @@
 //! Keys and connect tokens (the header's section CONNECT TOKEN).
 
+use super::endpoint::warn_of_no_port;
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{guarded, text};
 use crate::crypto::Key;
 use crate::crypto::key_pair::{PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::endpoint;
-use crate::token::{self, MAX_SERVERS, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE, Version};
+use crate::token::{
+    self, MAX_SERVERS, TOKEN_SIZE, TokenError, TokenKeys, TokenRequest, USER_DATA_SIZE, Version,
+};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::net::SocketAddr;
 use zeroize::Zeroize;
@@ -127,8 +130,8 @@ pub(super) unsafe fn keygen(
 /// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
 ///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
-///   reads it. 533 bytes of addresses fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28
-///   IPv6 addresses.
+///   reads it, with its port, as players reach it: `0.0.0.0` is the player's own machine. 533 bytes of addresses
+///   fit: 7 for each IPv4, 19 for each IPv6 address, so at most 28 IPv6 addresses.
 /// - `client_id`: names the player; all 64 bits may be used.
 /// - `user_data`: `CN_CONNECT_TOKEN_USER_DATA_SIZE` (256) bytes for the server, sealed; or NULL.
 /// - `shared_secret_key`: the secret half of a pair of `cn_crypto_sign_keygen`.
@@ -165,8 +168,14 @@ pub unsafe extern "C" fn cn_generate_connect_token(
     unsafe { token_ptr_out.write_bytes(0, TOKEN_SIZE) };
     // SAFETY: the caller passes keys, or NULL.
     let keys = unsafe { (client_to_server_key.as_ref(), server_to_client_key.as_ref()) };
-    let (Some(client_to_server), Some(server_to_client)) = keys else {
-        return failure(c"A key is NULL: make two with cn_crypto_generate_key.");
+    let (client_to_server, server_to_client) = match keys {
+        (Some(client_to_server), Some(server_to_client)) => (client_to_server, server_to_client),
+        (None, _) => {
+            return failure(c"`client_to_server_key` is NULL: make one with cn_crypto_generate_key.");
+        }
+        (_, None) => {
+            return failure(c"`server_to_client_key` is NULL: make one with cn_crypto_generate_key.");
+        }
     };
     // SAFETY: the caller passes a key, or NULL.
     let Some(secret) = (unsafe { shared_secret_key.as_ref() }) else {
@@ -175,7 +184,13 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         );
     };
     let count = usize::try_from(address_count).unwrap_or(0);
-    if count > 0 && address_list.is_null() {
+    if count == 0 {
+        return failure_with(format_args!(
+            "{} `address_count` is {address_count}.",
+            TokenError::NoServer
+        ));
+    }
+    if address_list.is_null() {
         return failure(c"`address_list` is NULL.");
     }
     guarded(internal_failure(), || {
@@ -184,7 +199,10 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         for number in 0..count.min(MAX_SERVERS) {
             // SAFETY: the caller's list has `address_count` strings, or NULLs.
             match read_server(unsafe { *address_list.add(number) }) {
-                Ok(server) => servers.push(server),
+                Ok(server) => {
+                    warn_of_no_port("An address of a connect token", server);
+                    servers.push(server);
+                }
                 Err(error) => {
                     return failure_with(format_args!(
                         "Unable to initialize endpoint. Address {} of {count}, {error}",
@@ -194,7 +212,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
             }
         }
         if count > MAX_SERVERS {
-            return failure_with(token::TokenError::TooManyServers(count));
+            return failure_with(TokenError::TooManyServers(count));
         }
         let keys = TokenKeys {
             client_to_server: Key::new(client_to_server.key),

@@ -3,7 +3,7 @@
 use super::client::{cn_client_t, with_client};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::server::{cn_server_t, slot, with_server};
-use super::{bytes, versioned};
+use super::{bytes, client, server, versioned};
 use crate::client::ClientState;
 use crate::host::ClientHost;
 use crate::reason::DenyReason;
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn cnx_client_disconnect_with(
     unsafe {
         with_client(client, internal_failure(), |client| {
             if client.state() <= ClientState::Disconnected {
-                return failure(c"Client is not connected.");
+                return client::not_connected(client);
             }
             client.disconnect_with(reason, data);
             success()
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn cnx_server_disconnect_client_with(
     unsafe {
         with_server(server, internal_failure(), |server| {
             if !server.is_connected(index) {
-                return failure(c"Client is not connected.");
+                return server::not_connected(client_index);
             }
             server.disconnect_with(index, reason, data, true);
             success()

@@ -3,7 +3,8 @@
 use super::error::{cn_result_t, failure, failure_with};
 use super::{guarded, text};
 use crate::endpoint::{self, Printed};
-use std::ffi::{c_char, c_int};
+use crate::log::{self, Level};
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::offset_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -89,17 +90,34 @@ impl From<SocketAddr> for cn_endpoint_t {
 /// # Safety
 /// As [`text`].
 pub(crate) unsafe fn read_address(address: *const c_char) -> Result<SocketAddr, cn_result_t> {
+    if address.is_null() {
+        return Err(failure(c"Unable to initialize endpoint. The address is NULL."));
+    }
     // SAFETY: as this function's.
     let Some(text) = (unsafe { text(address) }) else {
-        return Err(failure(c"Unable to initialize endpoint. `address_and_port` is NULL or not text."));
+        // SAFETY: as this function's.
+        let bytes = unsafe { CStr::from_ptr(address) };
+        return Err(failure_with(format_args!("Unable to initialize endpoint. {bytes:?} is no text.")));
     };
     endpoint::parse(text).map_err(|error| {
         failure_with(format_args!("Unable to initialize endpoint. \"{text}\": {error}."))
     })
 }
 
+/// Warns of an address without a port, which a program most likely left out.
+pub(crate) fn warn_of_no_port(what: &str, address: SocketAddr) {
+    if address.port() == 0 {
+        let address = Printed(address);
+        log::log(
+            Level::Warning,
+            format_args!("{what}, {address}, has no port: nobody can be reached there over UDP"),
+        );
+    }
+}
+
 /// Reads a numeric address: `203.0.113.7`, `203.0.113.7:5000`, `2001:db8::7` or `[2001:db8::7]:5000`.
-/// A missing port is 0. Names such as "localhost" are not resolved.
+/// A missing port is 0; without brackets the end of an IPv6 address is never one. Names such as "localhost" are
+/// not resolved.
 ///
 /// Returns 0, or -1 if the text is not an address or a pointer is NULL; `endpoint` then has the type
 /// `CN_ADDRESS_TYPE_NONE`.

@@ -8,23 +8,28 @@
 // What C callers must keep to is said once, at the top of the header.
 #![allow(unsafe_code, non_camel_case_types, clippy::missing_safety_doc)]
 
+pub mod addresses;
 pub mod allocator;
+pub mod capacity;
 #[cfg(feature = "cf")]
 pub mod cf;
 pub mod channels;
 pub mod client;
+pub mod counters;
 pub mod crypto;
 pub mod disconnect;
 pub mod endpoint;
 pub mod error;
 pub mod ipv4;
+pub mod keys;
+pub mod log_callback;
 pub mod pointers;
+pub mod sending;
 pub mod server;
 pub mod simulator;
 pub mod statistics;
-mod versioned;
+pub mod versioned;
 pub mod wire;
-pub mod x;
 
 use crate::log::{self, Level};
 use crate::message::Message;

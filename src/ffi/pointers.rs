@@ -1,11 +1,17 @@
-//! Pointer forms (the section POINTERS of `cute_net_x.h`): for languages that can't pass or return structs by
-//! value. Each does what the function without `_p` does.
+//! Pointer forms (`cute_net_pointers.h`): for languages that can't pass or return structs by value. Each does what
+//! the function without `_p` does. They are written out because cbindgen expands no macro that makes functions.
 
+use super::addresses::{
+    cnx_client_bound_endpoint, cnx_server_add_public_address, cnx_server_bound_endpoint,
+    cnx_server_start_dual,
+};
+use super::capacity::{cnx_server_client_user_data, cnx_server_set_max_clients, cnx_server_set_memory};
 use super::channels::{
     cnx_client_send_with, cnx_client_set_channel_priority, cnx_send_options_t, cnx_server_send_with,
     cnx_server_set_channel_priority,
 };
 use super::client::{cn_client_connect, cn_client_send, cn_client_t};
+use super::counters::{cnx_client_counters, cnx_counters_t, cnx_server_counters};
 use super::crypto::{
     cn_crypto_generate_key, cn_crypto_key_t, cn_crypto_sign_public_t, cn_crypto_sign_secret_t,
     cn_generate_connect_token,
@@ -13,6 +19,8 @@ use super::crypto::{
 use super::disconnect::{cnx_client_disconnect_with, cnx_server_disconnect_client_with};
 use super::endpoint::{cn_endpoint_equals, cn_endpoint_t, cn_endpoint_to_string};
 use super::error::{cn_error_failure, cn_error_success, cn_init, cn_is_error, cn_result_t};
+use super::keys::{cnx_server_add_key, cnx_server_remove_key};
+use super::sending::cnx_server_send_many;
 use super::server::{
     cn_server_config_defaults, cn_server_config_t, cn_server_send, cn_server_start, cn_server_t,
     cnx_server_create,
@@ -20,13 +28,17 @@ use super::server::{
 use super::simulator::{cnx_client_set_simulator, cnx_server_set_simulator, cnx_simulator_t};
 use super::statistics::{cnx_client_statistics, cnx_server_client_statistics, cnx_statistics_t};
 use super::wire::{cnx_client_set_wire, cnx_client_wire_t};
-use super::x::{
-    cnx_client_bound_endpoint, cnx_client_counters, cnx_counters_t, cnx_server_add_key,
-    cnx_server_add_public_address, cnx_server_bound_endpoint, cnx_server_client_user_data,
-    cnx_server_counters, cnx_server_remove_key, cnx_server_send_many, cnx_server_set_max_clients,
-    cnx_server_set_memory, cnx_server_start_dual,
-};
 use std::ffi::{c_char, c_int, c_void};
+
+/// Calls the function without `_p`, and writes what it returns to the last parameter, unless that is NULL.
+macro_rules! write_to {
+    ($out:ident, $call:expr) => {
+        if !$out.is_null() {
+            // SAFETY: the caller passes what the function without `_p` takes, and room for what it returns.
+            unsafe { $out.write($call) }
+        }
+    };
+}
 
 /// `cn_endpoint_to_string`. Does nothing if `endpoint` is NULL.
 #[unsafe(no_mangle)]
@@ -39,9 +51,7 @@ pub unsafe extern "C" fn cnx_endpoint_to_string_p(
         return;
     }
     // SAFETY: the caller passes what `cn_endpoint_to_string` takes, and pointers to structs in place of structs.
-    unsafe {
-        cn_endpoint_to_string(endpoint.read(), buffer, buffer_size);
-    }
+    unsafe { cn_endpoint_to_string(endpoint.read(), buffer, buffer_size) };
 }
 
 /// `cn_endpoint_equals`. Does nothing but return 0 if `a` or `b` is NULL.
@@ -70,40 +80,25 @@ pub unsafe extern "C" fn cnx_is_error_p(result: *const cn_result_t) -> bool {
 /// `cn_error_failure`, whose result is written to `out`. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_error_failure_p(details: *const c_char, out: *mut cn_result_t) {
-    if !out.is_null() {
-        // SAFETY: the caller passes room for a result.
-        unsafe { out.write(cn_error_failure(details)) };
-    }
+    write_to!(out, cn_error_failure(details));
 }
 
 /// `cn_error_success`, whose result is written to `out`. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_error_success_p(out: *mut cn_result_t) {
-    if !out.is_null() {
-        // SAFETY: the caller passes room for a result.
-        unsafe { out.write(cn_error_success()) };
-    }
+    write_to!(out, cn_error_success());
 }
 
 /// `cn_init`, whose result is written to `out`. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_init_p(out: *mut cn_result_t) {
-    if !out.is_null() {
-        // SAFETY: the caller passes room for a result.
-        unsafe { out.write(cn_init()) };
-    }
+    write_to!(out, cn_init());
 }
 
 /// `cn_crypto_generate_key`, whose result is written to `out`. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_crypto_generate_key_p(out: *mut cn_crypto_key_t) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_crypto_generate_key` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_crypto_generate_key());
-    }
+    write_to!(out, cn_crypto_generate_key());
 }
 
 /// `cn_generate_connect_token`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -123,12 +118,9 @@ pub unsafe extern "C" fn cnx_generate_connect_token_p(
     token_ptr_out: *mut u8,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_generate_connect_token` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_generate_connect_token(
+    write_to!(
+        out,
+        cn_generate_connect_token(
             application_id,
             creation_timestamp,
             client_to_server_key,
@@ -141,8 +133,8 @@ pub unsafe extern "C" fn cnx_generate_connect_token_p(
             user_data,
             shared_secret_key,
             token_ptr_out,
-        ));
-    }
+        )
+    );
 }
 
 /// `cn_client_connect`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -152,13 +144,7 @@ pub unsafe extern "C" fn cnx_client_connect_p(
     connect_token: *const u8,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_client_connect` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_client_connect(client, connect_token));
-    }
+    write_to!(out, cn_client_connect(client, connect_token));
 }
 
 /// `cn_client_send`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -170,25 +156,13 @@ pub unsafe extern "C" fn cnx_client_send_p(
     send_reliably: bool,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_client_send` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_client_send(client, packet, size, send_reliably));
-    }
+    write_to!(out, cn_client_send(client, packet, size, send_reliably));
 }
 
 /// `cn_server_config_defaults`, whose result is written to `out`. Does nothing if `out` is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cnx_server_config_defaults_p(out: *mut cn_server_config_t) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_server_config_defaults` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_server_config_defaults());
-    }
+    write_to!(out, cn_server_config_defaults());
 }
 
 /// `cnx_server_create`. Does nothing but return NULL if `config` is NULL.
@@ -211,13 +185,7 @@ pub unsafe extern "C" fn cnx_server_start_p(
     address_and_port: *const c_char,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_server_start` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_server_start(server, address_and_port));
-    }
+    write_to!(out, cn_server_start(server, address_and_port));
 }
 
 /// `cn_server_send`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -230,13 +198,7 @@ pub unsafe extern "C" fn cnx_server_send_p(
     send_reliably: bool,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cn_server_send` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cn_server_send(server, packet, size, client_index, send_reliably));
-    }
+    write_to!(out, cn_server_send(server, packet, size, client_index, send_reliably));
 }
 
 /// `cnx_server_set_max_clients`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -246,13 +208,7 @@ pub unsafe extern "C" fn cnx_server_set_max_clients_p(
     max_clients: c_int,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_set_max_clients` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_set_max_clients(server, max_clients));
-    }
+    write_to!(out, cnx_server_set_max_clients(server, max_clients));
 }
 
 /// `cnx_server_set_memory`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -262,13 +218,7 @@ pub unsafe extern "C" fn cnx_server_set_memory_p(
     bytes: u64,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_set_memory` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_set_memory(server, bytes));
-    }
+    write_to!(out, cnx_server_set_memory(server, bytes));
 }
 
 /// `cnx_server_client_user_data`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -279,13 +229,7 @@ pub unsafe extern "C" fn cnx_server_client_user_data_p(
     user_data_out: *mut u8,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_client_user_data` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_client_user_data(server, client_index, user_data_out));
-    }
+    write_to!(out, cnx_server_client_user_data(server, client_index, user_data_out));
 }
 
 /// `cnx_server_add_public_address`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -295,13 +239,7 @@ pub unsafe extern "C" fn cnx_server_add_public_address_p(
     address_and_port: *const c_char,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_add_public_address` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_add_public_address(server, address_and_port));
-    }
+    write_to!(out, cnx_server_add_public_address(server, address_and_port));
 }
 
 /// `cnx_server_send_many`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -315,13 +253,7 @@ pub unsafe extern "C" fn cnx_server_send_many_p(
     send_reliably: bool,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_send_many` takes, and a place for the result.
-    unsafe {
-        out.write(cnx_server_send_many(server, packet, size, client_indices, count, send_reliably));
-    }
+    write_to!(out, cnx_server_send_many(server, packet, size, client_indices, count, send_reliably));
 }
 
 /// `cnx_server_add_key`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -332,13 +264,7 @@ pub unsafe extern "C" fn cnx_server_add_key_p(
     secret_key: *const cn_crypto_sign_secret_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_add_key` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_add_key(server, public_key, secret_key));
-    }
+    write_to!(out, cnx_server_add_key(server, public_key, secret_key));
 }
 
 /// `cnx_server_remove_key`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -348,13 +274,7 @@ pub unsafe extern "C" fn cnx_server_remove_key_p(
     public_key: *const cn_crypto_sign_public_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_remove_key` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_remove_key(server, public_key));
-    }
+    write_to!(out, cnx_server_remove_key(server, public_key));
 }
 
 /// `cnx_server_start_dual`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -365,13 +285,7 @@ pub unsafe extern "C" fn cnx_server_start_dual_p(
     ipv6_address_and_port: *const c_char,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_start_dual` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_start_dual(server, ipv4_address_and_port, ipv6_address_and_port));
-    }
+    write_to!(out, cnx_server_start_dual(server, ipv4_address_and_port, ipv6_address_and_port));
 }
 
 /// `cnx_server_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -381,13 +295,7 @@ pub unsafe extern "C" fn cnx_server_bound_endpoint_p(
     endpoint_out: *mut cn_endpoint_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_bound_endpoint` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_bound_endpoint(server, endpoint_out));
-    }
+    write_to!(out, cnx_server_bound_endpoint(server, endpoint_out));
 }
 
 /// `cnx_client_bound_endpoint`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -397,13 +305,7 @@ pub unsafe extern "C" fn cnx_client_bound_endpoint_p(
     endpoint_out: *mut cn_endpoint_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_bound_endpoint` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_bound_endpoint(client, endpoint_out));
-    }
+    write_to!(out, cnx_client_bound_endpoint(client, endpoint_out));
 }
 
 /// `cnx_server_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -413,13 +315,7 @@ pub unsafe extern "C" fn cnx_server_counters_p(
     counters_out: *mut cnx_counters_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_counters` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_counters(server, counters_out));
-    }
+    write_to!(out, cnx_server_counters(server, counters_out));
 }
 
 /// `cnx_client_counters`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -429,13 +325,7 @@ pub unsafe extern "C" fn cnx_client_counters_p(
     counters_out: *mut cnx_counters_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_counters` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_counters(client, counters_out));
-    }
+    write_to!(out, cnx_client_counters(client, counters_out));
 }
 
 /// `cnx_client_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -447,13 +337,7 @@ pub unsafe extern "C" fn cnx_client_send_with_p(
     options: *const cnx_send_options_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_send_with` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_send_with(client, data, size, options));
-    }
+    write_to!(out, cnx_client_send_with(client, data, size, options));
 }
 
 /// `cnx_server_send_with`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -466,13 +350,7 @@ pub unsafe extern "C" fn cnx_server_send_with_p(
     options: *const cnx_send_options_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_send_with` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_send_with(server, data, size, client_index, options));
-    }
+    write_to!(out, cnx_server_send_with(server, data, size, client_index, options));
 }
 
 /// `cnx_client_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -483,13 +361,7 @@ pub unsafe extern "C" fn cnx_client_set_channel_priority_p(
     priority: c_int,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_set_channel_priority` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_set_channel_priority(client, channel, priority));
-    }
+    write_to!(out, cnx_client_set_channel_priority(client, channel, priority));
 }
 
 /// `cnx_server_set_channel_priority`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -500,13 +372,7 @@ pub unsafe extern "C" fn cnx_server_set_channel_priority_p(
     priority: c_int,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_set_channel_priority` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_set_channel_priority(server, channel, priority));
-    }
+    write_to!(out, cnx_server_set_channel_priority(server, channel, priority));
 }
 
 /// `cnx_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -516,13 +382,7 @@ pub unsafe extern "C" fn cnx_client_statistics_p(
     statistics_out: *mut cnx_statistics_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_statistics` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_statistics(client, statistics_out));
-    }
+    write_to!(out, cnx_client_statistics(client, statistics_out));
 }
 
 /// `cnx_server_client_statistics`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -533,13 +393,7 @@ pub unsafe extern "C" fn cnx_server_client_statistics_p(
     statistics_out: *mut cnx_statistics_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_client_statistics` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_client_statistics(server, client_index, statistics_out));
-    }
+    write_to!(out, cnx_server_client_statistics(server, client_index, statistics_out));
 }
 
 /// `cnx_client_set_wire`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -549,13 +403,7 @@ pub unsafe extern "C" fn cnx_client_set_wire_p(
     wire: *const cnx_client_wire_t,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_set_wire` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_set_wire(client, wire));
-    }
+    write_to!(out, cnx_client_set_wire(client, wire));
 }
 
 /// `cnx_client_disconnect_with`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -567,13 +415,7 @@ pub unsafe extern "C" fn cnx_client_disconnect_with_p(
     size: c_int,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_disconnect_with` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_disconnect_with(client, reason, data, size));
-    }
+    write_to!(out, cnx_client_disconnect_with(client, reason, data, size));
 }
 
 /// `cnx_server_disconnect_client_with`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -586,13 +428,7 @@ pub unsafe extern "C" fn cnx_server_disconnect_client_with_p(
     size: c_int,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_disconnect_client_with` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_disconnect_client_with(server, client_index, reason, data, size));
-    }
+    write_to!(out, cnx_server_disconnect_client_with(server, client_index, reason, data, size));
 }
 
 /// `cnx_client_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -604,13 +440,7 @@ pub unsafe extern "C" fn cnx_client_set_simulator_p(
     seed: u64,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_client_set_simulator` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_client_set_simulator(client, outgoing, incoming, seed));
-    }
+    write_to!(out, cnx_client_set_simulator(client, outgoing, incoming, seed));
 }
 
 /// `cnx_server_set_simulator`, whose result is written to `out`. Does nothing if `out` is NULL.
@@ -622,11 +452,5 @@ pub unsafe extern "C" fn cnx_server_set_simulator_p(
     seed: u64,
     out: *mut cn_result_t,
 ) {
-    if out.is_null() {
-        return;
-    }
-    // SAFETY: the caller passes what `cnx_server_set_simulator` takes, and pointers to structs in place of structs.
-    unsafe {
-        out.write(cnx_server_set_simulator(server, outgoing, incoming, seed));
-    }
+    write_to!(out, cnx_server_set_simulator(server, outgoing, incoming, seed));
 }

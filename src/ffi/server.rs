@@ -2,7 +2,7 @@
 
 use super::client::{delivery, rtt_ms, send_result, simulator_seed};
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key, secret_key};
-use super::endpoint::{cn_endpoint_t, read_address};
+use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
@@ -36,7 +36,7 @@ pub struct cn_server_config_t {
     /// Seconds of silence after which a client counts as gone; 0 or less is never. Default 10.
     pub connection_timeout: c_int,
     /// Seconds a lost reliable packet waits at most to be sent again, where the round trip allows it;
-    /// the wait itself follows the round trip. Default 0.1.
+    /// the wait itself follows the round trip. Below 0 counts as 0. Default 0.1.
     pub resend_rate: f64,
     /// The half of the key pair that may be shown. Default zeros: set it.
     pub public_key: cn_crypto_sign_public_t,
@@ -167,6 +167,11 @@ pub(crate) fn slot(client_index: c_int) -> u32 {
     u32::try_from(client_index).unwrap_or(u32::MAX)
 }
 
+/// The error of a call that needs a client in a slot, beginning with the original's text.
+pub(crate) fn not_connected(client_index: c_int) -> cn_result_t {
+    failure_with(format_args!("Client is not connected. There is none in slot {client_index}."))
+}
+
 /// The configuration that most servers want; the key pair must still be set.
 #[unsafe(no_mangle)]
 pub extern "C" fn cn_server_config_defaults() -> cn_server_config_t {
@@ -236,7 +241,8 @@ pub unsafe extern "C" fn cn_server_destroy(server: *mut cn_server_t) {
 /// Starts to listen at an address, as `cn_endpoint_init` reads it. Clients get in whose token lists this
 /// address; a server at a wildcard address (`0.0.0.0:5000`, `[::]:5000`) takes tokens that list the
 /// address their datagrams were sent to, and `cn_server_set_public_ip` adds others. Port 0 lets the
-/// system choose: `cnx_server_bound_endpoint` tells what it chose. Events of an earlier run are gone.
+/// system choose: `cnx_server_bound_endpoint` tells what it chose. `[::]` takes IPv6 alone;
+/// `cnx_server_start_dual` listens at both. Events of an earlier run are gone.
 ///
 /// Fails if the server runs already, the address can't be read or used, or the key pair isn't one: a server
 /// that ran runs on, and one that did not can be started again.
@@ -262,8 +268,9 @@ pub unsafe extern "C" fn cn_server_start(
     }
 }
 
-/// Sends all clients away, tells them so, and closes the socket. What they had sent, and a disconnection
-/// for each, can still be popped, until the next start. Does nothing to a server that does not run.
+/// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they
+/// had sent, and a disconnection for each, can still be popped, until the next start. Does nothing to a server
+/// that does not run.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_stop(server: *mut cn_server_t) {
     // SAFETY: the caller passes a server, or NULL.
@@ -347,9 +354,9 @@ pub unsafe extern "C" fn cn_server_update(server: *mut cn_server_t, dt: f64, cur
 }
 
 /// Sends a client away at once; its disconnection is popped after the next update, and what it had sent
-/// before that. With `notify_client` what was queued for it leaves first, and then the news; without,
-/// it finds out by its timeout. Does nothing if no such client is connected. May be called while events
-/// are popped.
+/// before that. With `notify_client` what was queued for it leaves first, as far as it fits on the way at once
+/// (see `cn_client_disconnect`), and then the news; without, it finds out by itself, after its timeout at the
+/// latest. Does nothing if no such client is connected. May be called while events are popped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_disconnect_client(
     server: *mut cn_server_t,
@@ -362,8 +369,8 @@ pub unsafe extern "C" fn cn_server_disconnect_client(
 
 /// Sends a packet of 1 to 20971520 (20 MiB) bytes to a client; the bytes are copied. See `cn_client_send`.
 ///
-/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB wait
-/// for the client: then nothing was queued.
+/// Fails if no such client is connected, the size is out of range, `packet` is NULL, or more than 30 MiB of
+/// reliable packets or 32 MiB of all would wait for the client: then nothing was queued.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cn_server_send(
     server: *mut cn_server_t,
@@ -384,7 +391,8 @@ pub unsafe extern "C" fn cn_server_send(
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| {
-            send_result(server.send(slot(client_index), 0, delivery, 0, data), send_reliably)
+            let sent = server.send(slot(client_index), 0, delivery, 0, data);
+            send_result(sent, send_reliably, || not_connected(client_index))
         })
     }
 }
@@ -400,8 +408,8 @@ pub unsafe extern "C" fn cn_server_is_client_connected(
     unsafe { with_server(server, false, |server| server.is_connected(slot(client_index))) }
 }
 
-/// Also lets clients in whose token lists this address: where players reach the server from outside, when
-/// it stands behind a router. May be called before and after the start, and for several addresses. An
+/// Also lets clients in whose token lists this address, with its port: where players reach the server from
+/// outside, when it stands behind a router. May be called before and after the start, and for several addresses. An
 /// address that can't be read is reported to the log callback; `cnx_server_add_public_address` returns the
 /// error.
 #[unsafe(no_mangle)]
@@ -412,6 +420,7 @@ pub unsafe extern "C" fn cn_server_set_public_ip(
     // SAFETY: the caller passes a string that ends with a zero byte, or NULL.
     match unsafe { read_address(address_and_port) } {
         Ok(address) => {
+            warn_of_no_port("A public address", address);
             // SAFETY: the caller passes a server, or NULL.
             unsafe { with_server(server, (), |server| server.add_public_address(address)) };
         }

@@ -3,7 +3,7 @@
 use super::client::{cn_client_t, with_client};
 use super::error::{cn_result_t, failure, internal_failure};
 use super::server::{cn_server_t, slot, with_server};
-use super::versioned;
+use super::{client, server, versioned};
 use crate::connection::Connection;
 use crate::time::Instant;
 use std::ffi::c_int;
@@ -55,19 +55,22 @@ const _: () = {
 /// Room for the size and one value: less means that the size was not set.
 const LEAST: usize = offset_of!(cnx_statistics_t, jitter_seconds);
 
-/// Writes what is known of `connection`.
+/// Writes what is known of `connection`, or returns why there is none.
 ///
 /// # Safety
 /// `out` is NULL or points to statistics whose size is set.
 unsafe fn give(
-    connection: Option<&Connection>,
+    connection: Result<&Connection, cn_result_t>,
     now: Instant,
     out: *mut cnx_statistics_t,
 ) -> cn_result_t {
     if out.is_null() {
         return failure(c"`statistics_out` is NULL.");
     }
-    let Some(connection) = connection else { return failure(c"Client is not connected.") };
+    let connection = match connection {
+        Ok(connection) => connection,
+        Err(error) => return error,
+    };
     let statistics = connection.statistics();
     let value = cnx_statistics_t {
         size: 0,
@@ -99,7 +102,8 @@ pub unsafe extern "C" fn cnx_client_statistics(
     // SAFETY: the caller passes a client, and statistics whose size is set.
     unsafe {
         with_client(client, internal_failure(), |client| {
-            give(client.connection(), client.clock().now(), statistics_out)
+            let connection = client.connection().ok_or_else(|| client::not_connected(client));
+            give(connection, client.clock().now(), statistics_out)
         })
     }
 }
@@ -120,7 +124,9 @@ pub unsafe extern "C" fn cnx_server_client_statistics(
     // SAFETY: the caller passes a server, and statistics whose size is set.
     unsafe {
         with_server(server, internal_failure(), |server| {
-            give(server.connection(slot(client_index)), server.clock().now(), statistics_out)
+            let connection = server.connection(slot(client_index));
+            let connection = connection.ok_or_else(|| server::not_connected(client_index));
+            give(connection, server.clock().now(), statistics_out)
         })
     }
 }

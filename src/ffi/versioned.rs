@@ -1,7 +1,15 @@
-//! Structs that begin with their size, which the program sets: they can grow, and a program that was compiled
-//! with a shorter one gets as much as it has room for.
+//! Programs that were compiled with the header of another version. Structs begin with their size, which the program
+//! sets: they can grow, and a program that was compiled with a shorter one gets as much as it has room for.
 
 use super::error::{cn_result_t, failure_with, success};
+use std::ffi::c_char;
+
+/// The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
+/// Never NULL, never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn cnx_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
 
 /// How many bytes of `T` the struct at `place` has room for; `None` if it has less than `least`.
 ///

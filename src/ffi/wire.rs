@@ -67,7 +67,8 @@ pub unsafe extern "C" fn cnx_client_set_wire(
         Some(&cnx_client_wire_t { udata, send: Some(send), recv: Some(recv) }) => {
             Some(Box::new(ProgramWire { udata, send, recv }) as Box<dyn Wire>)
         }
-        Some(_) => return failure(c"`wire->send` or `wire->recv` is NULL."),
+        Some(cnx_client_wire_t { send: None, .. }) => return failure(c"`wire->send` is NULL."),
+        Some(_) => return failure(c"`wire->recv` is NULL."),
     };
     // SAFETY: the caller passes a client.
     unsafe {

@@ -34,8 +34,8 @@ const READS_LIKE: usize = 32;
 pub enum ConnectError {
     /// The token can't be used.
     Token(InvalidToken),
-    /// No socket could be opened for any server of the token.
-    Socket(io::Error),
+    /// No socket could be opened for any server of the token, at this port.
+    Socket(u16, io::Error),
     /// No random bytes.
     Random(RandomError),
     /// The program asked for IPv6 and was compiled without.
@@ -46,7 +46,13 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConnectError::Token(error) => error.fmt(f),
-            ConnectError::Socket(error) => write!(f, "Unable to open socket. {error}"),
+            ConnectError::Socket(0, error) => write!(f, "Unable to open socket. {error}"),
+            ConnectError::Socket(port, error) => {
+                write!(
+                    f,
+                    "Unable to open socket. Port {port}: {error}; pass 0 to let the system choose one"
+                )
+            }
             ConnectError::Random(error) => error.fmt(f),
             // The original's text.
             ConnectError::Forbidden => f.write_str(
@@ -131,7 +137,7 @@ impl ClientHost {
         }
         opened.map_err(|error| {
             self.client.disconnect();
-            ConnectError::Socket(error)
+            ConnectError::Socket(self.port, error)
         })
     }
 

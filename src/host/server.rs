@@ -85,7 +85,11 @@ impl fmt::Display for StartError {
             }
             StartError::Key(error) => error.fmt(f),
             StartError::Bind(address, error) => {
-                write!(f, "Unable to open socket. {}: {error}", Printed(*address))
+                write!(f, "Unable to open socket. {}: {error}", Printed(*address))?;
+                if address.is_ipv6() && address.port() == 0 {
+                    f.write_str("; a port behind an IPv6 address is written [2001:db8::7]:5000")?;
+                }
+                Ok(())
             }
             StartError::Random(error) => error.fmt(f),
         }
@@ -428,12 +432,19 @@ impl ServerHost {
     /// Also accepts tokens made with a key pair, of either kind, now and after every start.
     pub fn add_key(&mut self, public: &PublicKey, secret: &SecretKey) -> Result<(), KeyError> {
         let key = PairKey::for_pair(public, secret)?;
-        if *public == self.config.public_key {
+        let is_own = *public == self.config.public_key;
+        let known = if is_own {
+            !self.own_key_retired
+        } else {
+            self.added_keys.iter().any(|(known, _)| known == public)
+        };
+        let pairs = self.added_keys.len() + usize::from(!self.own_key_retired);
+        if !known && pairs >= MAX_PAIRS {
+            return Err(KeyError::TooMany);
+        }
+        if is_own {
             self.own_key_retired = false;
-        } else if !self.added_keys.iter().any(|(known, _)| known == public) {
-            if self.added_keys.len() + 1 >= MAX_PAIRS {
-                return Err(KeyError::TooMany);
-            }
+        } else if !known {
             self.added_keys.push((*public, key.clone()));
         }
         if let Some(engine) = &mut self.engine {

@@ -252,7 +252,9 @@ mod tests {
         let read = ConnectToken::read(&token, 77, 1060).unwrap();
         assert_eq!((read.version, read.expiration, read.handshake_timeout), (Version::V1, 1060, 5));
         assert_eq!(read.keys.client_to_server.as_bytes(), &[1; 32]);
-        assert_eq!(ConnectToken::read(&token, 77, 1061).unwrap_err(), InvalidToken::Expired);
-        assert_eq!(ConnectToken::read(&token, 78, 1060).unwrap_err(), InvalidToken::Application);
+        let expired = InvalidToken::Expired { expiration: 1060, now: 1061 };
+        assert_eq!(ConnectToken::read(&token, 77, 1061).unwrap_err(), expired);
+        let other = InvalidToken::Application { token: 77, client: 78 };
+        assert_eq!(ConnectToken::read(&token, 78, 1060).unwrap_err(), other);
     }
 }

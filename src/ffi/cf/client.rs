@@ -10,7 +10,7 @@ use crate::ffi::client::{
     cn_client_get_rtt_estimate, cn_client_pop_packet, cn_client_send, cn_client_state_get,
     cn_client_state_t as CF_ClientState, cn_client_t as CF_Client, cn_client_update, with_client,
 };
-use crate::ffi::endpoint::read_address;
+use crate::ffi::endpoint::{read_address, warn_of_no_port};
 use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure};
 use crate::ffi::guarded;
 use crate::ffi::wire::{cnx_client_set_wire, cnx_client_wire_t};
@@ -66,6 +66,7 @@ pub unsafe extern "C" fn cf_client_connect_insecure(
         Ok(address) => endpoint::canonical(address),
         Err(error) => return error,
     };
+    warn_of_no_port("The server's address", server);
     let made = guarded(Err(None), || {
         let random: [u8; 72] = random::bytes().map_err(|error| Some(error.to_string()))?;
         let (keys, client_id) = random.split_at(64);
@@ -112,7 +113,8 @@ pub unsafe extern "C" fn cf_client_update(client: *mut CF_Client, dt: f64, curre
     unsafe { cn_client_update(client, dt, current_time) };
 }
 
-/// `cf_client_update` with the time that the system says has passed since the last `cf_client_tick`.
+/// `cf_client_update` by the system's clocks: with the time that has passed since the last `cf_client_tick`, 0 at
+/// the first, and the unix time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_tick(client: *mut CF_Client) {
     // SAFETY: the caller passes a client, or NULL.
@@ -246,7 +248,7 @@ pub struct CF_ClientWire {
 /// Makes the client's datagrams travel over functions of the program instead of UDP, from the next
 /// connection on; a connection there is ends. Both functions NULL is UDP again. The struct is copied. The
 /// functions are called during calls with this client alone, and must not use it. Does nothing if `client`
-/// or one of the functions is NULL.
+/// is NULL, or one of the functions alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_set_wire(client: *mut CF_Client, wire: CF_ClientWire) {
     let CF_ClientWire { udata, send, recv } = wire;

@@ -3,7 +3,7 @@
 use crate::ffi::client::{block_of as client_block, cn_client_t as CF_Client, send_result, with_client};
 use crate::ffi::error::{cn_result_t as CF_Result, failure, failure_with, internal_failure};
 use crate::ffi::server::{block_of as server_block, cn_server_t as CF_Server, rate, slot, with_server};
-use crate::ffi::{bytes, free_block, guarded};
+use crate::ffi::{bytes, client, free_block, guarded, server};
 use std::ffi::{c_int, c_void};
 
 /// Channels, 0 to 7.
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn cf_client_set_send_rate(client: *mut CF_Client, bytes_p
 /// copied. A message of 0 bytes, with `data` NULL or not, is one.
 ///
 /// Fails if the client is not connected, `channel` is not 0 to 7, `size` is not 0 to `CF_NET_MAX_MSG_SIZE`,
-/// `data` is NULL with a size above 0, or 4 MiB wait on the channel already: then nothing was queued. Fails
+/// `data` is NULL with a size above 0, or more than 4 MiB would wait on the channel: then nothing was queued. Fails
 /// always on a connection of CUTE 1.00, the original's protocol, which has no channels: send packets there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_client_send_msg(
@@ -116,7 +116,8 @@ pub unsafe extern "C" fn cf_client_send_msg(
     // SAFETY: the caller passes a client.
     unsafe {
         with_client(client, internal_failure(), |client| {
-            send_result(client.send_message(channel, id, data), false)
+            let sent = client.send_message(channel, id, data);
+            send_result(sent, false, || client::not_connected(client))
         })
     }
 }
@@ -202,7 +203,8 @@ pub unsafe extern "C" fn cf_server_send_msg(
     // SAFETY: the caller passes a server.
     unsafe {
         with_server(server, internal_failure(), |server| {
-            send_result(server.send_message(slot(client_index), channel, id, data), false)
+            let sent = server.send_message(slot(client_index), channel, id, data);
+            send_result(sent, false, || server::not_connected(client_index))
         })
     }
 }

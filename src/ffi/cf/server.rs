@@ -153,7 +153,7 @@ pub unsafe extern "C" fn cf_server_update(server: *mut CF_Server, dt: f64, curre
     unsafe { cn_server_update(server, dt, current_time) };
 }
 
-/// `cf_server_update` with the time that the system says has passed since the last `cf_server_tick`.
+/// `cf_server_update` by the system's clocks; see `cf_client_tick`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cf_server_tick(server: *mut CF_Server) {
     // SAFETY: the caller passes a server, or NULL.

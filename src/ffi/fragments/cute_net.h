@@ -58,7 +58,7 @@ typedef enum cn_client_state_t
     CN_CLIENT_STATE_CONNECTION_TIMED_OUT         = -4, /* nothing was heard from the server for its timeout */
     CN_CLIENT_STATE_CHALLENGE_RESPONSE_TIMED_OUT = -3, /* the last server stopped answering half-way */
     CN_CLIENT_STATE_CONNECTION_REQUEST_TIMED_OUT = -2, /* the last server did not answer */
-    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server let the client not in, e.g. it is full */
+    CN_CLIENT_STATE_CONNECTION_DENIED            = -1, /* the last server refused the client, e.g. it is full */
     CN_CLIENT_STATE_DISCONNECTED                 = 0,  /* not connected, and nothing went wrong */
     CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST   = 1,  /* asking a server */
     CN_CLIENT_STATE_SENDING_CHALLENGE_RESPONSE   = 2,  /* answering its challenge */

@@ -63,8 +63,15 @@ static const bool cnx_allocator_registered =
     (cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program), true);
 #elif defined(_MSC_VER)
 static void cnx_register_allocator(void) { cnx_set_allocator(cnx_alloc_of_program, cnx_free_of_program); }
+/* Of several files that do this the linker keeps the pointer of one, and the pragma makes it keep that. */
 #pragma section(".CRT$XCU", read)
-__declspec(allocate(".CRT$XCU")) void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+__declspec(allocate(".CRT$XCU")) __declspec(selectany)
+void (*cnx_register_allocator_at_start)(void) = cnx_register_allocator;
+#    if defined(_M_IX86)
+#        pragma comment(linker, "/include:_cnx_register_allocator_at_start")
+#    else
+#        pragma comment(linker, "/include:cnx_register_allocator_at_start")
+#    endif
 #else
 __attribute__((constructor)) static void cnx_register_allocator(void)
 {
