@@ -125,6 +125,13 @@ struct Client {
     waits_for_loan: bool,
 }
 
+impl Client {
+    /// When a client that was let in must have been heard: what it said may have waited while the program paused.
+    fn heard_by(&self, context: &Context) -> Instant {
+        self.heard_by.max(context.silence_starts + LEAST_HANDSHAKE)
+    }
+}
+
 /// What a client showed in its handshake.
 struct Shown {
     token: TokenId,
@@ -385,8 +392,7 @@ impl Server {
         while let Some(index) = self.timers.pop_due(now) {
             let Some(client) = self.slots.get_mut(index) else { continue };
             client.connection.handle_timeout(&self.context);
-            let heard_by = client.heard_by.max(self.context.silence_starts + LEAST_HANDSHAKE);
-            if !client.connection.is_confirmed() && heard_by <= now {
+            if !client.connection.is_confirmed() && client.heard_by(&self.context) <= now {
                 self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
                 continue;
             }
