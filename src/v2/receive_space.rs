@@ -18,8 +18,9 @@ pub struct ReceiveSpace {
     ordered: bool,
     /// The lowest sequence of which not every byte came.
     next: u64,
-    /// Messages from `next` on of which something came.
+    /// Messages from `next` on of which something came, and that were not delivered.
     pending: BTreeMap<u64, Pending>,
+    delivered: Delivered,
 }
 
 #[derive(Debug)]
@@ -27,14 +28,49 @@ enum Pending {
     Partial(Box<Assembly>),
     /// Whole, waiting for an earlier one.
     Waiting(Message),
-    /// Delivered before an earlier one.
-    Delivered,
+}
+
+/// Which messages of the window were delivered before an earlier one. No credit limits how many those are: a bit for
+/// each, at the sequence modulo the window.
+#[derive(Debug, Default)]
+struct Delivered {
+    bits: Vec<u64>,
+}
+
+impl Delivered {
+    fn place(sequence: u64) -> (usize, u64) {
+        let bit = sequence % SEQUENCE_WINDOW;
+        ((bit / 64) as usize, 1 << (bit % 64))
+    }
+
+    fn contains(&self, sequence: u64) -> bool {
+        let (word, mask) = Self::place(sequence);
+        self.bits.get(word).is_some_and(|bits| bits & mask != 0)
+    }
+
+    fn insert(&mut self, sequence: u64) {
+        let (word, mask) = Self::place(sequence);
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= mask;
+        }
+    }
+
+    /// Takes a message out; false if it was not in.
+    fn remove(&mut self, sequence: u64) -> bool {
+        let (word, mask) = Self::place(sequence);
+        let Some(bits) = self.bits.get_mut(word).filter(|bits| **bits & mask != 0) else { return false };
+        *bits &= !mask;
+        true
+    }
 }
 
 impl ReceiveSpace {
     /// Starts at sequence 0.
     pub fn new(ordered: bool) -> ReceiveSpace {
-        ReceiveSpace { ordered, next: 0, pending: BTreeMap::new() }
+        ReceiveSpace { ordered, next: 0, pending: BTreeMap::new(), delivered: Delivered::default() }
     }
 
     /// Takes in a frame; gives what became deliverable to `deliver`. True if any of it was new.
@@ -53,7 +89,8 @@ impl ReceiveSpace {
         let whole_size = frame.bytes.len() as u32;
         let total = frame.fragment.map_or(whole_size, |fragment| fragment.total);
         let message = match self.pending.get_mut(&sequence) {
-            Some(Pending::Waiting(_) | Pending::Delivered) => return Ok(false),
+            Some(Pending::Waiting(_)) => return Ok(false),
+            None if self.delivered.contains(sequence) => return Ok(false),
             Some(Pending::Partial(assembly)) if assembly.total() != total => return Err(Violation),
             Some(Pending::Partial(assembly)) => {
                 let offset = frame.fragment.map_or(0, |fragment| fragment.offset);
@@ -92,23 +129,26 @@ impl ReceiveSpace {
 
     fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
         if sequence != self.next {
-            let pending = if self.ordered {
-                Pending::Waiting(message)
+            if self.ordered {
+                self.pending.insert(sequence, Pending::Waiting(message));
             } else {
                 deliver(message);
-                Pending::Delivered
-            };
-            self.pending.insert(sequence, pending);
+                self.delivered.insert(sequence);
+            }
             return;
         }
         deliver(message);
         self.next += 1;
-        while let Some(entry) = self.pending.first_entry()
-            && *entry.key() == self.next
-            && !matches!(entry.get(), Pending::Partial(_))
-        {
-            if let Pending::Waiting(message) = entry.remove() {
-                deliver(message);
+        loop {
+            if let Some(entry) = self.pending.first_entry()
+                && *entry.key() == self.next
+                && matches!(entry.get(), Pending::Waiting(_))
+            {
+                if let Pending::Waiting(message) = entry.remove() {
+                    deliver(message);
+                }
+            } else if !self.delivered.remove(self.next) {
+                return;
             }
             self.next += 1;
         }
