@@ -293,7 +293,7 @@ impl Server {
         self.events.begin_update();
         let Context { tick, generator, .. } = &mut self.context;
         self.admission.handle_timeout(tick.now, generator);
-        self.token_flood.advance(tick.now, generator);
+        self.token_flood.advance(tick, generator);
         self.admission_1_00.begin_update();
         self.admission_1_00.handle_timeout(tick.now);
     }
