@@ -14,6 +14,8 @@ use std::time::Duration;
 /// Of strangers one in 2^2 is let through at first, and never fewer than one in 2^6.
 const FIRST: u32 = 2;
 const MOST: u32 = 6;
+/// Where strangers' are less than this part of what is read, they are not what is too much.
+const STRANGERS_SHARE: usize = 4;
 /// What waited in the socket before is read meanwhile.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the number of datagrams that were dropped is looked at,
@@ -27,6 +29,9 @@ pub(super) struct Crowding {
     thinned: Option<Thinned>,
     /// The system can't.
     unavailable: bool,
+    /// Datagrams read since [`act`](Self::act) while strangers' are thinned, and of these the strangers'.
+    read: usize,
+    strangers: usize,
 }
 
 #[derive(Debug)]
@@ -44,6 +49,14 @@ struct Thinned {
 }
 
 impl Crowding {
+    /// Notes a datagram that was read.
+    pub(super) fn note(&mut self, from: SocketAddr) {
+        if let Some(thinned) = &self.thinned {
+            self.read += 1;
+            self.strangers += usize::from(!thinned.known.contains(&from));
+        }
+    }
+
     /// True if [`act`](Self::act) has something to decide.
     pub(super) fn is_concerned(&self, backlog: bool) -> bool {
         MOST_KNOWN > 0 && !self.unavailable && (backlog || self.thinned.is_some())
@@ -58,6 +71,9 @@ impl Crowding {
         backlog: bool,
         players: impl Iterator<Item = SocketAddr>,
     ) {
+        let (read, strangers) = (std::mem::take(&mut self.read), std::mem::take(&mut self.strangers));
+        // What players send passes, however few strangers do.
+        let too_much = backlog && strangers >= read / STRANGERS_SHARE;
         // One more than can be told of is as good as all.
         let players: BTreeSet<SocketAddr> = players.take(MOST_KNOWN + 1).collect();
         let Some(thinned) = &mut self.thinned else {
@@ -68,7 +84,7 @@ impl Crowding {
             return;
         };
         let mut changed = players != thinned.known;
-        if backlog && thinned.thinning < MOST && now.since(thinned.changed_at) >= PATIENCE {
+        if too_much && thinned.thinning < MOST && now.since(thinned.changed_at) >= PATIENCE {
             let dropped = thinned.dropped(socket, now);
             thinned.note(dropped);
             thinned.thinning += 1;
@@ -180,7 +196,17 @@ mod tests {
 
         /// A second in which so many datagrams come; `backlog` says that not all were read.
         fn second(&mut self, datagrams: usize, backlog: bool) {
+            self.second_beside(datagrams, backlog, None);
+        }
+
+        /// The same beside as many of a player.
+        fn second_beside(&mut self, datagrams: usize, backlog: bool, player: Option<SocketAddr>) {
             let mut inbound = Inbound::default();
+            let from = self.stranger.local_addr().unwrap();
+            player
+                .into_iter()
+                .for_each(|player| (0..datagrams).for_each(|_| self.crowding.note(player)));
+            (0..datagrams >> self.thinning()).for_each(|_| self.crowding.note(from));
             for number in 0..datagrams {
                 self.stranger.send_to(b"hello", self.socket.local_address()).unwrap();
                 if number % 16 == 0 {
@@ -189,7 +215,7 @@ mod tests {
             }
             self.now = self.now + WATCH;
             if self.crowding.is_concerned(backlog) {
-                self.crowding.act(&self.socket, self.now, backlog, std::iter::empty());
+                self.crowding.act(&self.socket, self.now, backlog, player.into_iter());
             }
         }
 
@@ -233,5 +259,21 @@ mod tests {
         assert_eq!(f.thinning(), MOST);
         (0..6).for_each(|_| f.second(1_400, false));
         assert_eq!(f.thinning(), 3);
+    }
+
+    /// A player that floods passes the filter: to keep out strangers for it would help nobody.
+    #[test]
+    fn strangers_are_not_thinned_more_for_what_a_player_sends() {
+        let mut f = Fixture::new();
+        let player = SocketAddr::from(([10, 0, 0, 1], 1));
+        f.second_beside(100, true, Some(player));
+        if f.crowding.thinned.is_none() {
+            println!("skipped: the system can't");
+            return;
+        }
+        (0..4).for_each(|_| f.second_beside(100, true, Some(player)));
+        assert_eq!(f.thinning(), FIRST);
+        (0..4).for_each(|_| f.second(100, true));
+        assert_eq!(f.thinning(), MOST);
     }
 }

@@ -207,6 +207,7 @@ impl Port {
                         receiver.expect(inbound.peek(number + SOON), inbound.peek(number + 1));
                         let Some(datagram) = inbound.datagram(number) else { break };
                         seen += 1;
+                        self.crowding.note(datagram.path.remote);
                         // It came since the last update, whatever the clocks of kernel and program say.
                         let arrival = Arrival { path: datagram.path, at: now - datagram.age.min(step) };
                         let size = datagram.bytes.as_ref().map_or(0, |bytes| bytes.len());
