@@ -127,6 +127,13 @@ impl ReceiveSpace {
         Ok(true)
     }
 
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        if self.delivered.bits.iter().all(|bits| *bits == 0) {
+            self.delivered = Delivered::default();
+        }
+    }
+
     fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
         if sequence != self.next {
             if self.ordered {
@@ -200,6 +207,27 @@ mod tests {
         }
         assert_eq!(f.delivered, [[0], [1], [2], [3]]);
         assert!(f.space.pending.is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_of_early_messages_is_given_back_once_none_is_missing() {
+        let mut credit = ReceiveCredit::new(1 << 20);
+        let mut space = ReceiveSpace::new(false);
+        let mut receive = |space: &mut ReceiveSpace, sequence| {
+            let message =
+                MessageFrame { delivery: Delivery::ReliableUnordered, ..whole(sequence, b"?") };
+            space.receive(&message, &mut credit, |_| ()).unwrap()
+        };
+        for sequence in [3, 1, 2] {
+            assert!(receive(&mut space, sequence));
+            assert!(!receive(&mut space, sequence));
+        }
+        space.shrink();
+        assert!(!receive(&mut space, 2) && space.delivered.bits.capacity() > 0);
+        assert!(receive(&mut space, 0));
+        space.shrink();
+        assert_eq!((space.next, space.delivered.bits.capacity()), (4, 0));
+        assert!(receive(&mut space, 4));
     }
 
     #[test]
