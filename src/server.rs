@@ -167,6 +167,8 @@ pub struct Server {
     timers: TimerQueue,
     /// Slots with something to send.
     active: VecDeque<u32>,
+    /// True if everything had left at the end of the last update.
+    is_drained: bool,
     /// Slots that were heard since the last [`end_batch`](Self::end_batch), and are not among the active ones.
     heard: Vec<u32>,
     /// Replies to addresses that have not proven themselves.
@@ -243,6 +245,7 @@ impl Server {
             by_address,
             timers: TimerQueue::default(),
             active: VecDeque::new(),
+            is_drained: true,
             heard: Vec::new(),
             replies: VecDeque::new(),
             closed,
@@ -389,14 +392,14 @@ impl Server {
         self.end_batch();
         self.context.end_reading(backlog);
         let now = self.context.tick.now;
-        while let Some(index) = self.timers.pop_due(now) {
-            let Some(client) = self.slots.get_mut(index) else { continue };
-            client.connection.handle_timeout(&self.context);
-            if !client.connection.is_confirmed() && client.heard_by(&self.context) <= now {
-                self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
-                continue;
+        if !std::mem::replace(&mut self.is_drained, false) {
+            // Their timers are set once everything has left, and the network may take nothing for long.
+            for index in Vec::from_iter(self.active.iter().copied()) {
+                self.look_at(index);
             }
-            if !self.reap(index) {
+        }
+        while let Some(index) = self.timers.pop_due(now) {
+            if self.look_at(index) {
                 self.activate(index);
             }
         }
@@ -413,6 +416,17 @@ impl Server {
             }
             self.forget_closed();
         }
+    }
+
+    /// Tells a client that time has passed; false if that was too much for it.
+    fn look_at(&mut self, index: u32) -> bool {
+        let Some(client) = self.slots.get_mut(index) else { return false };
+        client.connection.handle_timeout(&self.context);
+        if !client.connection.is_confirmed() && client.heard_by(&self.context) <= self.context.tick.now {
+            self.depart(index, DisconnectReason::TIMED_OUT, b"", true, false);
+            return false;
+        }
+        !self.reap(index)
     }
 
     /// When the server next has something to do by itself; ask again after every other call.

@@ -89,6 +89,7 @@ impl Server {
             let ahead = |count: u32| self.active.get(count as usize).copied();
             self.slots.prefetch(Needed::Everything, ahead(SOON), ahead(1));
         }
+        self.is_drained = true;
         None
     }
 

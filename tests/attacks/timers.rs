@@ -164,3 +164,19 @@ fn no_timer_is_due_at_the_moment_at_which_everything_left() {
         }
     }
 }
+
+/// A socket that takes nothing more for long, whatever the reason: who is silent is gone all the same.
+#[test]
+fn a_player_is_gone_after_its_timeout_though_nothing_can_be_sent() {
+    let mut world = World::connected(1, 1);
+    let index = Puppet::connect(&mut world, 9).accept.unwrap().client_index;
+    for _ in 0..15 * 60 {
+        world.now = world.now + ms(17);
+        let (now, unix) = (world.now, world.unix);
+        let server = &mut world.servers[0].server;
+        server.advance(now, unix);
+        server.handle_timeout(false);
+    }
+    assert!(!world.servers[0].server.is_connected(index), "was let in and never heard");
+    assert_eq!(world.servers[0].server.connected(), 0);
+}
