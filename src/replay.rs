@@ -21,7 +21,8 @@ impl ReplayWindow {
     /// True if a packet of this number may still be accepted.
     pub fn is_fresh(&self, number: u64) -> bool {
         if number >= self.next {
-            return true;
+            // The last number of all has no next: whether it was seen is told by its bit.
+            return number < u64::MAX || !self.bit(number);
         }
         number.saturating_add(Self::SIZE) >= self.next && !self.bit(number)
     }
@@ -113,6 +114,7 @@ mod tests {
         let mut window = ReplayWindow::default();
         assert!(window.is_fresh(u64::MAX));
         window.insert(u64::MAX);
+        assert!(!window.is_fresh(u64::MAX));
         assert!(window.is_fresh(u64::MAX - 1));
         window.insert(u64::MAX - 1);
         assert!(!window.is_fresh(u64::MAX - 1));

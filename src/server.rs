@@ -127,6 +127,13 @@ struct Client {
     waits_for_loan: bool,
 }
 
+impl Client {
+    /// When a client that was let in must have been heard: what it said may have waited while the program paused.
+    fn heard_by(&self, context: &Context) -> Instant {
+        self.heard_by.max(context.silence_starts + LEAST_HANDSHAKE)
+    }
+}
+
 /// What a client showed in its handshake.
 struct Shown {
     token: TokenId,
@@ -162,6 +169,8 @@ pub struct Server {
     timers: TimerQueue,
     /// Slots with something to send.
     active: VecDeque<u32>,
+    /// True if everything had left at the end of the last update.
+    is_drained: bool,
     /// Slots that were heard since the last [`end_batch`](Self::end_batch), and are not among the active ones.
     heard: Vec<u32>,
     /// Replies to addresses that have not proven themselves.
@@ -238,6 +247,7 @@ impl Server {
             by_address,
             timers: TimerQueue::default(),
             active: VecDeque::new(),
+            is_drained: true,
             heard: Vec::new(),
             replies: VecDeque::new(),
             closed,
@@ -288,7 +298,7 @@ impl Server {
         self.events.begin_update();
         let Context { tick, generator, .. } = &mut self.context;
         self.admission.handle_timeout(tick.now, generator);
-        self.token_flood.advance(tick.now, generator);
+        self.token_flood.advance(tick, generator);
         self.admission_1_00.begin_update();
         self.admission_1_00.handle_timeout(tick.now);
     }
@@ -384,15 +394,14 @@ impl Server {
         self.end_batch();
         self.context.end_reading(backlog);
         let now = self.context.tick.now;
-        while let Some(index) = self.timers.pop_due(now) {
-            let Some(client) = self.slots.get_mut(index) else { continue };
-            client.connection.handle_timeout(&self.context);
-            let heard_by = client.heard_by.max(self.context.silence_starts + LEAST_HANDSHAKE);
-            if !client.connection.is_confirmed() && heard_by <= now {
-                self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Server);
-                continue;
+        if !std::mem::replace(&mut self.is_drained, false) {
+            // Their timers are set once everything has left, and the network may take nothing for long.
+            for index in Vec::from_iter(self.active.iter().copied()) {
+                self.look_at(index);
             }
-            if !self.reap(index) {
+        }
+        while let Some(index) = self.timers.pop_due(now) {
+            if self.look_at(index) {
                 self.activate(index);
             }
         }
@@ -404,6 +413,17 @@ impl Server {
             self.active.rotate_left(first);
         }
         self.forget_closed_that_are_over();
+    }
+
+    /// Tells a client that time has passed; false if that was too much for it.
+    fn look_at(&mut self, index: u32) -> bool {
+        let Some(client) = self.slots.get_mut(index) else { return false };
+        client.connection.handle_timeout(&self.context);
+        if !client.connection.is_confirmed() && client.heard_by(&self.context) <= self.context.tick.now {
+            self.depart(index, DisconnectReason::TIMED_OUT, b"", EndedBy::Server);
+            return false;
+        }
+        !self.reap(index)
     }
 
     /// When the server next has something to do by itself; ask again after every other call.

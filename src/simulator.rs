@@ -31,6 +31,7 @@ pub struct Simulator<T> {
     config: SimulatorConfig,
     generator: Generator,
     waiting: BinaryHeap<Waiting<T>>,
+    /// What they cost.
     bytes: usize,
     count: u64,
     /// When the bottleneck has sent what it has.
@@ -39,7 +40,7 @@ pub struct Simulator<T> {
 
 /// What an overtaken datagram waits longer.
 const HELD_BACK: Duration = Duration::from_millis(50);
-/// Bytes on their way at most: a program that sets a latency of hours must not run out of memory.
+/// Bytes of memory for what is on its way, at most: a program that sets a latency of hours must not run out of memory.
 const MAX_BYTES: usize = 64 << 20;
 
 #[derive(Debug)]
@@ -48,6 +49,13 @@ struct Waiting<T> {
     order: u64,
     to: T,
     bytes: Vec<u8>,
+}
+
+impl<T> Waiting<T> {
+    /// Bytes of memory that a datagram of `length` bytes takes: a stranger may send those that have none.
+    fn cost(length: usize) -> usize {
+        size_of::<Self>() + length
+    }
 }
 
 /// The earliest first, in a heap whose greatest comes first.
@@ -139,10 +147,11 @@ impl<T: Clone> Simulator<T> {
             if self.chance(self.config.reorder) {
                 delay += HELD_BACK;
             }
-            if self.bytes + bytes.len() > MAX_BYTES {
+            let cost = Waiting::<T>::cost(bytes.len());
+            if self.bytes + cost > MAX_BYTES {
                 return;
             }
-            self.bytes += bytes.len();
+            self.bytes += cost;
             self.count += 1;
             let (due, order) = (leaves + delay, self.count);
             self.waiting.push(Waiting { due, order, to: to.clone(), bytes: bytes.to_vec() });
@@ -164,7 +173,7 @@ impl<T: Clone> Simulator<T> {
     /// The next datagram, whether it has arrived or not: for when time ends.
     pub fn pop_any(&mut self) -> Option<(T, Vec<u8>)> {
         let Waiting { to, bytes, .. } = self.waiting.pop()?;
-        self.bytes -= bytes.len();
+        self.bytes -= Waiting::<T>::cost(bytes.len());
         Some((to, bytes))
     }
 
@@ -216,6 +225,16 @@ mod tests {
         assert!((arrived.len() as f64 / expected - 1.0).abs() < 0.03, "{}", arrived.len());
         assert!(arrived.windows(2).any(|pair| pair[0].0 > pair[1].0));
         assert!(arrived.iter().all(|(sent, at)| (10..=66).contains(&(at - sent))));
+    }
+
+    #[test]
+    fn what_is_on_its_way_has_a_budget_however_small_it_is() {
+        let config = SimulatorConfig { latency: Duration::from_secs(3600), ..Default::default() };
+        let mut simulator = Simulator::new(config, 1);
+        (0..2_000_000u64).for_each(|number| simulator.push(Instant::ZERO, number, &[]));
+        assert!(simulator.waiting.len() * size_of::<Waiting<u64>>() <= MAX_BYTES);
+        let arrived = std::iter::from_fn(|| simulator.pop_any()).count();
+        assert!(arrived > 500_000 && simulator.bytes == 0, "{arrived}");
     }
 
     #[test]

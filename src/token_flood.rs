@@ -6,7 +6,7 @@
 use crate::crypto::random::Generator;
 use crate::endpoint;
 use crate::keyed_map::KeyedHash;
-use crate::time::Instant;
+use crate::time::{Instant, Tick};
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -56,9 +56,11 @@ impl TokenFlood {
         }
     }
 
-    /// Begins an update.
-    pub fn advance(&mut self, now: Instant, generator: &mut Generator) {
-        if self.is_used && now.since(self.since) >= WINDOW {
+    /// Begins an update. Where the program's clock stands still, an update counts as a second: nobody is to be cut off
+    /// for ever.
+    pub fn advance(&mut self, tick: &Tick, generator: &mut Generator) {
+        let now = tick.now;
+        if self.is_used && (now.since(self.since) >= WINDOW || tick.stands_still()) {
             self.counts.fill(0);
             self.hash = KeyedHash::new(generator);
             self.is_used = false;
@@ -127,13 +129,29 @@ mod tests {
     #[test]
     fn a_second_later_counts_start_again() {
         let (mut flood, mut generator) = flood(1);
-        let start = Instant::ZERO + Duration::from_secs(100);
-        flood.advance(start, &mut generator);
+        let (mut tick, start) = (Tick::default(), Instant::ZERO + Duration::from_secs(100));
+        tick.advance(Instant::ZERO);
+        let mut advance = |flood: &mut TokenFlood, now| {
+            tick.advance(now);
+            flood.advance(&tick, &mut generator);
+        };
+        advance(&mut flood, start);
         assert_eq!(admitted(&mut flood, "10.0.0.1:1", Sender::Unproven), LEAST);
-        flood.advance(start + WINDOW - Duration::from_millis(1), &mut generator);
+        advance(&mut flood, start + WINDOW - Duration::from_millis(1));
         assert!(!flood.admits(from("10.0.0.1:1"), Sender::Unproven));
-        flood.advance(start + WINDOW, &mut generator);
+        advance(&mut flood, start + WINDOW);
         assert_eq!(admitted(&mut flood, "10.0.0.1:1", Sender::Unproven), LEAST);
+    }
+
+    #[test]
+    fn where_the_clock_stands_still_each_update_starts_again() {
+        let (mut flood, mut generator) = flood(1);
+        let mut tick = Tick::default();
+        for _ in 0..3 {
+            tick.advance(Instant::ZERO);
+            flood.advance(&tick, &mut generator);
+            assert_eq!(admitted(&mut flood, "10.0.0.1:1", Sender::Unproven), LEAST);
+        }
     }
 
     #[test]

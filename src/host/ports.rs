@@ -53,9 +53,11 @@ impl Ports {
         }
     }
 
-    /// Forgets the threads, in a copy of the process that made them.
+    /// Forgets the threads, in a copy of the process that made them, and what still waits to be written: that is
+    /// the other process's to say.
     pub(super) fn forget_threads(&mut self) {
         for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
+            port.outbound = None;
             if let Some(thread) = port.thread.take() {
                 thread.forget();
             }
@@ -205,6 +207,7 @@ impl Port {
                         receiver.expect(inbound.peek(number + SOON), inbound.peek(number + 1));
                         let Some(datagram) = inbound.datagram(number) else { break };
                         seen += 1;
+                        self.crowding.note(datagram.path.remote);
                         // It came since the last update, whatever the clocks of kernel and program say.
                         let arrival = Arrival { path: datagram.path, at: now - datagram.age.min(step) };
                         let size = datagram.bytes.as_ref().map_or(0, |bytes| bytes.len());
@@ -278,5 +281,27 @@ impl Port {
                 outbound.give_back()
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_process_writes_nothing_that_its_parent_had_to_say() {
+        let options = SocketOptions { receive_buffer: 1 << 16, send_buffer: 1 << 16 };
+        let mut ports = Ports::default();
+        ports.open("127.0.0.1:0".parse().unwrap(), options).unwrap();
+        let peer = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let path = Path { remote: peer.local_addr().unwrap(), local: None };
+        // As if the system had taken no more.
+        ports.v4.as_mut().unwrap().push(path, b"the parent's");
+        ports.forget_threads();
+        ports.write(path, b"the copy's");
+        let mut buffer = [0; 20];
+        let came = std::iter::from_fn(|| peer.recv(&mut buffer).ok()).collect::<Vec<_>>();
+        assert_eq!(came, [b"the copy's".len()]);
     }
 }

@@ -45,7 +45,8 @@ impl Server {
         let Some(client) = self.slots.get(index) else { return };
         let mut at = client.connection.poll_timeout(&self.context);
         if !client.connection.is_confirmed() {
-            at = Some(at.map_or(client.heard_by, |at| at.min(client.heard_by)));
+            let heard_by = client.heard_by(&self.context);
+            at = Some(at.map_or(heard_by, |at| at.min(heard_by)));
         }
         self.timers.set(index, at);
     }
@@ -88,6 +89,7 @@ impl Server {
             let ahead = |count: u32| self.active.get(count as usize).copied();
             self.slots.prefetch(Needed::Everything, ahead(SOON), ahead(1));
         }
+        self.is_drained = true;
         None
     }
 

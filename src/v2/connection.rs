@@ -396,15 +396,7 @@ impl Connection {
         let now = context.tick.now;
         let capped_until = self.outgoing.map(|cap| cap.ready_at()).filter(|&at| at > now);
         // What would only send something is not due before something may leave.
-        let sending = [
-            self.received.deadline(),
-            self.path.poll_timeout(|| self.probe_timeout(context)),
-            Some(self.keepalive_at()),
-            self.outbox.poll_timeout(now),
-            self.pacer.is_waiting().then(|| self.pacer.ready_at(self.loss.congestion.pace())).flatten(),
-            self.repeats.poll_timeout(now),
-        ];
-        let sending = sending.into_iter().flatten().min();
+        let sending = self.sending_due(context);
         let times = [
             capped_until.or(sending),
             self.loss.poll_timeout(&context.tick),

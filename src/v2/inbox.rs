@@ -164,6 +164,7 @@ impl Inbox {
 
     /// Gives room back that is not used.
     pub fn shrink(&mut self) {
+        self.channels.iter_mut().flatten().for_each(|channel| channel.unordered.shrink());
         for ready in [&mut self.packets, &mut self.channel_messages] {
             ready.reliable.shrink_to_fit();
             ready.unreliable.shrink_to_fit();

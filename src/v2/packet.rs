@@ -164,7 +164,7 @@ impl PacketSeal {
     }
 
     /// Reads the header of a data packet, whose first byte was checked; `expected` is the next
-    /// packet number expected. `None` if it is too short to hold a frame.
+    /// packet number expected. `None` if it is too short to hold a frame, or its number is none.
     pub fn read_header<'a>(&self, packet: &'a mut [u8], expected: u64) -> Option<SealedPacket<'a>> {
         let size = usize::from(packet.first()? & NUMBER_SIZE_MASK) + 1;
         let id = if self.side == Side::Server { CONNECTION_ID_SIZE } else { 0 };
@@ -180,7 +180,8 @@ impl PacketSeal {
         let mut header = [0; MAX_HEADER_SIZE];
         header.get_mut(..header_size)?.copy_from_slice(front);
         let number = recover_number(truncated, size, expected);
-        Some(SealedPacket { number, header, header_size, sealed })
+        // The last number of all is never used: there is none to expect after it.
+        (number < u64::MAX).then_some(SealedPacket { number, header, header_size, sealed })
     }
 
     /// Opens a packet in place; `None` if it isn't what the peer sealed under this number.
@@ -240,6 +241,15 @@ mod tests {
         assert_eq!(number_size(0xAC5C02, Some(0xABE8B3)), 2);
         assert_eq!(number_size(0xACE8FE, Some(0xABE8B3)), 3);
         assert_eq!(recover_number(0x9B32, 2, 0xA82F30EA + 1), 0xA82F9B32);
+    }
+
+    #[test]
+    fn the_last_number_of_all_is_that_of_no_packet() {
+        let (client, server) = pair([3; 32]);
+        for (number, is_one) in [(u64::MAX - 1, true), (u64::MAX, false)] {
+            let mut packet = seal(&client, number, None, b"frames");
+            assert_eq!(open(&server, &mut packet, u64::MAX - 9).is_some(), is_one, "{number}");
+        }
     }
 
     #[test]

@@ -177,10 +177,17 @@ impl PathState {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) or a probe is due.
-    pub fn poll_timeout(&self, probe_timeout: impl FnOnce() -> Duration) -> Option<Instant> {
+    /// When [`handle_timeout`](Self::handle_timeout) or a probe is due; that of the current address only if it
+    /// `leaves`.
+    pub fn poll_timeout(
+        &self,
+        leaves: bool,
+        probe_timeout: impl FnOnce() -> Duration,
+    ) -> Option<Instant> {
         let moving = self.moving.as_ref()?;
-        Some((moving.since + probe_timeout() * PATIENCE).min(moving.probe_at).min(moving.old_probe_at))
+        let given_up = moving.since + probe_timeout() * PATIENCE;
+        let probe = if leaves { moving.probe_at } else { given_up };
+        Some(given_up.min(probe).min(moving.old_probe_at))
     }
 }
 
@@ -252,10 +259,10 @@ mod tests {
         assert!(f.state.due_old_probe(at(200)).is_some());
         f.state.handle_timeout(at(599), PTO);
         assert_eq!(f.state.current(), path("10.0.0.2:1"));
-        assert!(f.state.poll_timeout(|| PTO) <= Some(at(600)));
+        assert!(f.state.poll_timeout(true, || PTO) <= Some(at(600)));
         f.state.handle_timeout(at(600), PTO);
         assert_eq!(f.state.current(), path("10.0.0.1:1"));
-        assert_eq!(f.state.poll_timeout(|| PTO), None);
+        assert_eq!(f.state.poll_timeout(true, || PTO), None);
     }
 
     #[test]

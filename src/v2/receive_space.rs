@@ -18,8 +18,9 @@ pub struct ReceiveSpace {
     delivery: Delivery,
     /// The lowest sequence of which not every byte came.
     next: u64,
-    /// Messages from `next` on of which something came.
+    /// Messages from `next` on of which something came, and that were not delivered.
     pending: BTreeMap<u64, Pending>,
+    delivered: Delivered,
 }
 
 #[derive(Debug)]
@@ -27,14 +28,49 @@ enum Pending {
     Partial(Box<Assembly>),
     /// Whole, waiting for an earlier one.
     Waiting(Message),
-    /// Delivered before an earlier one.
-    Delivered,
+}
+
+/// Which messages of the window were delivered before an earlier one. No credit limits how many those are: a bit for
+/// each, at the sequence modulo the window.
+#[derive(Debug, Default)]
+struct Delivered {
+    bits: Vec<u64>,
+}
+
+impl Delivered {
+    fn place(sequence: u64) -> (usize, u64) {
+        let bit = sequence % SEQUENCE_WINDOW;
+        ((bit / 64) as usize, 1 << (bit % 64))
+    }
+
+    fn contains(&self, sequence: u64) -> bool {
+        let (word, mask) = Self::place(sequence);
+        self.bits.get(word).is_some_and(|bits| bits & mask != 0)
+    }
+
+    fn insert(&mut self, sequence: u64) {
+        let (word, mask) = Self::place(sequence);
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= mask;
+        }
+    }
+
+    /// Takes a message out; false if it was not in.
+    fn remove(&mut self, sequence: u64) -> bool {
+        let (word, mask) = Self::place(sequence);
+        let Some(bits) = self.bits.get_mut(word).filter(|bits| **bits & mask != 0) else { return false };
+        *bits &= !mask;
+        true
+    }
 }
 
 impl ReceiveSpace {
     /// Starts at sequence 0. `delivery` is one of the reliable ones.
     pub fn new(delivery: Delivery) -> ReceiveSpace {
-        ReceiveSpace { delivery, next: 0, pending: BTreeMap::new() }
+        ReceiveSpace { delivery, next: 0, pending: BTreeMap::new(), delivered: Delivered::default() }
     }
 
     /// Takes in a frame; gives what became deliverable to `deliver`. True if any of it was new.
@@ -53,7 +89,8 @@ impl ReceiveSpace {
         let whole_size = frame.bytes.len() as u32;
         let total = frame.fragment.map_or(whole_size, |fragment| fragment.total);
         let message = match self.pending.get_mut(&sequence) {
-            Some(Pending::Waiting(_) | Pending::Delivered) => return Ok(false),
+            Some(Pending::Waiting(_)) => return Ok(false),
+            None if self.delivered.contains(sequence) => return Ok(false),
             Some(Pending::Partial(assembly)) if assembly.total() != total => return Err(Violation),
             Some(Pending::Partial(assembly)) => {
                 let offset = frame.fragment.map_or(0, |fragment| fragment.offset);
@@ -90,25 +127,35 @@ impl ReceiveSpace {
         Ok(true)
     }
 
+    /// Gives room back that is not used.
+    pub fn shrink(&mut self) {
+        if self.delivered.bits.iter().all(|bits| *bits == 0) {
+            self.delivered = Delivered::default();
+        }
+    }
+
     fn complete(&mut self, sequence: u64, message: Message, deliver: &mut impl FnMut(Message)) {
         if sequence != self.next {
-            let pending = if self.delivery == Delivery::ReliableOrdered {
-                Pending::Waiting(message)
+            if self.delivery == Delivery::ReliableOrdered {
+                self.pending.insert(sequence, Pending::Waiting(message));
             } else {
                 deliver(message);
-                Pending::Delivered
-            };
-            self.pending.insert(sequence, pending);
+                self.delivered.insert(sequence);
+            }
             return;
         }
         deliver(message);
         self.next += 1;
-        while let Some(entry) = self.pending.first_entry()
-            && *entry.key() == self.next
-            && !matches!(entry.get(), Pending::Partial(_))
-        {
-            if let Pending::Waiting(message) = entry.remove() {
-                deliver(message);
+        loop {
+            if let Some(entry) = self.pending.first_entry()
+                && *entry.key() == self.next
+                && matches!(entry.get(), Pending::Waiting(_))
+            {
+                if let Pending::Waiting(message) = entry.remove() {
+                    deliver(message);
+                }
+            } else if !self.delivered.remove(self.next) {
+                return;
             }
             self.next += 1;
         }
@@ -160,6 +207,27 @@ mod tests {
         }
         assert_eq!(f.delivered, [[0], [1], [2], [3]]);
         assert!(f.space.pending.is_empty());
+    }
+
+    #[test]
+    fn what_is_remembered_of_early_messages_is_given_back_once_none_is_missing() {
+        let mut credit = ReceiveCredit::new(1 << 20);
+        let mut space = ReceiveSpace::new(ReliableUnordered);
+        let mut receive = |space: &mut ReceiveSpace, sequence| {
+            let message =
+                MessageFrame { delivery: Delivery::ReliableUnordered, ..whole(sequence, b"?") };
+            space.receive(&message, &mut credit, |_| ()).unwrap()
+        };
+        for sequence in [3, 1, 2] {
+            assert!(receive(&mut space, sequence));
+            assert!(!receive(&mut space, sequence));
+        }
+        space.shrink();
+        assert!(!receive(&mut space, 2) && space.delivered.bits.capacity() > 0);
+        assert!(receive(&mut space, 0));
+        space.shrink();
+        assert_eq!((space.next, space.delivered.bits.capacity()), (4, 0));
+        assert!(receive(&mut space, 4));
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl ReceivedPackets {
     /// Notes that a packet of acknowledgements alone is about to leave; true if it should carry a
     /// PING, so that the peer acknowledges one of a long row and ranges can be forgotten.
     pub fn on_acks_alone(&mut self) -> bool {
-        self.alone += 1;
+        // Where the acknowledgements leave no room for a PING, the row goes on.
+        self.alone = self.alone.saturating_add(1);
         self.alone >= ALONE_BEFORE_PING
     }
 
@@ -256,6 +257,7 @@ mod tests {
         assert_eq!(asked(&mut received, 1), 1);
         received.on_ack_eliciting();
         assert_eq!(asked(&mut received, 31), 0);
+        assert_eq!(asked(&mut received, 1000), 1000);
     }
 
     #[test]

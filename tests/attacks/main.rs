@@ -18,6 +18,7 @@ mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;
 mod sockets;
+mod timers;
 mod tokens;
 #[path = "../engine/world.rs"]
 #[allow(dead_code)] // the engine's tests use more

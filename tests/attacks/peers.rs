@@ -332,3 +332,26 @@ fn coming_and_going_leaves_nothing_behind() {
     assert!(live() - before < 100 << 10, "{}", live() - before);
     world.check_honest_client();
 }
+
+/// On every channel all messages but the first come, and the program takes them: that they came is all that is kept.
+#[test]
+fn what_was_delivered_before_an_earlier_message_costs_a_bit_each() {
+    let mut attack = Attack::new();
+    for channel in 0..=8u8 {
+        for sequence in 1..16_384u16 {
+            let message = cute_net::v2::frame_writer::MessageHead {
+                channel,
+                ..head(ReliableUnordered, sequence, None)
+            };
+            attack.hands(|writer| assert!(writer.message(&message, b"?"))).unwrap();
+            if sequence % 200 == 0 {
+                while attack.world.servers[0].server.poll_channel_message().is_some() {}
+                attack.step();
+            }
+        }
+        while attack.world.servers[0].server.poll_channel_message().is_some() {}
+        attack.step();
+    }
+    assert!(attack.is_connected());
+    attack.finish(200 << 10);
+}

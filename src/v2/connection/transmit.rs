@@ -3,6 +3,7 @@
 use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, SKIP_ONE_IN, Scope, Transmit};
 use crate::crypto::cipher::TAG_SIZE;
 use crate::datagram::BASE_DATAGRAM;
+use crate::time::Instant;
 use crate::v2::filling::Filling;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
@@ -64,6 +65,30 @@ impl Connection {
             || self.outbox.reliable_cost() >= WORTH_PROBING
             || self.path.due_old_probe(now).is_some()
             || self.is_packet_due(context, Scope::Everything)
+    }
+
+    /// When something is due that only sends. What may not leave before the peer was heard is left out: its timer
+    /// would be due again and again, and a program that sleeps until then would not sleep.
+    pub(super) fn sending_due(&self, context: &Context) -> Option<Instant> {
+        let now = context.tick.now;
+        let is_too_far_ahead = self.loss.is_too_far_ahead();
+        let (has_room, probe_leaves) = match self.path.allowance() {
+            Some(room) if room < BASE_DATAGRAM as u64 => {
+                (room >= (PROBE_ROOM + MIN_ROOM) as u64, room >= PROBE_ROOM as u64)
+            }
+            _ => (true, !is_too_far_ahead),
+        };
+        let waits = self.pacer.is_waiting();
+        let owed = [
+            self.received.deadline(),
+            self.outbox.poll_timeout(now),
+            waits.then(|| self.pacer.ready_at(self.loss.congestion.pace())).flatten(),
+            self.repeats.poll_timeout(now),
+        ];
+        let owed = owed.into_iter().flatten().min().filter(|_| has_room && !is_too_far_ahead);
+        let keepalive = has_room.then(|| self.keepalive_at());
+        let path = self.path.poll_timeout(probe_leaves, || self.probe_timeout(context));
+        [owed, keepalive, path].into_iter().flatten().min()
     }
 
     fn transmit_data(
