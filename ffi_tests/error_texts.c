@@ -100,6 +100,15 @@ static void tokens(session_t* session)
     cn_client_destroy(client);
 }
 
+/* A token for a program that takes unix milliseconds for seconds. */
+static void milliseconds(uint8_t* token, const cn_crypto_sign_secret_t* secret)
+{
+    const char* address = "203.0.113.7:5000";
+    cn_crypto_key_t up = cn_crypto_generate_key(), down = cn_crypto_generate_key();
+    CHECK_OK(cn_generate_connect_token(APPLICATION_ID, UINT64_C(1796000000000), &up, &down, UINT64_C(1796000060000), 5, 1, &address, 1,
+        NULL, secret, token));
+}
+
 static void addresses(session_t* session)
 {
     char text[256];
@@ -147,6 +156,8 @@ static void addresses(session_t* session)
     CHECK_OK(cnx_server_add_public_address(session->server, "203.0.113.8:5000"));
     make_token(token, &session->secret_key, "203.0.113.7:5000", 1);
     CHECK(warns(""));
+    milliseconds(token, &session->secret_key);
+    CHECK(warns("A connect token expires at 1796000060000, in three thousand years and more: times are unix seconds"));
     client = cn_client_create(0, APPLICATION_ID, false, NULL);
     CHECK_OK(of_cf(cf_client_connect_insecure(client, "127.0.0.1", APPLICATION_ID)));
     CHECK(warns("The server's address, 127.0.0.1, has no port: nobody can be reached there over UDP"));

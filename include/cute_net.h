@@ -322,7 +322,8 @@ void cn_crypto_sign_keygen(struct cn_crypto_sign_public_t *public_key, struct cn
 /// - `creation_timestamp`: unix seconds now. A newer token of a client id may take over its connection.
 /// - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
 /// - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
-///   `creation_timestamp`. A connection that was made lives on.
+///   `creation_timestamp`. A connection that was made lives on. The log warns of one beyond 100,000,000,000, which most
+///   likely is in milliseconds: servers remember a used token until then.
 /// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
 ///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`

@@ -261,10 +261,12 @@ cn_result_t cnx_server_set_max_clients(cn_server_t *server, int max_clients);
 
 /// Sets how many bytes a server keeps at most, from its next start on, of what its clients sent and the program has not
 /// taken: 256 MiB unless set. Clients share it, but each may send 64 KiB of reliable and 64 KiB of unreliable messages
-/// in any case. A message of the largest size fits, after others if it must.
+/// in any case. A message of the largest size fits, after others if it must. A reliable message counts as its length and
+/// 64 bytes; many unfinished ones of less than 100 bytes, which no honest client sends, take up to three times that.
 ///
 /// Fails if it is less than 32 MiB, which that takes, or if the server runs.
-cn_result_t cnx_server_set_memory(cn_server_t *server, uint64_t bytes);
+cn_result_t cnx_server_set_memory(cn_server_t *server,
+                                  uint64_t bytes);
 
 /// For how many clients a server has room; 0 for NULL.
 int cnx_server_max_clients(cn_server_t *server);

@@ -7,6 +7,7 @@ use crate::crypto::Key;
 use crate::crypto::key_pair::{PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::endpoint;
+use crate::log::{self, Level};
 use crate::token::{
     self, MAX_SERVERS, TOKEN_SIZE, TokenError, TokenKeys, TokenRequest, USER_DATA_SIZE, Version,
 };
@@ -126,7 +127,8 @@ pub(super) unsafe fn keygen(
 /// - `creation_timestamp`: unix seconds now. A newer token of a client id may take over its connection.
 /// - `client_to_server_key`, `server_to_client_key`: two fresh keys of `cn_crypto_generate_key`.
 /// - `expiration_timestamp`: unix seconds from which on servers refuse the token; later than
-///   `creation_timestamp`. A connection that was made lives on.
+///   `creation_timestamp`. A connection that was made lives on. The log warns of one beyond 100,000,000,000, which most
+///   likely is in milliseconds: servers remember a used token until then.
 /// - `handshake_timeout`: seconds a client spends asking each server, and again waiting for its answer; with 0
 ///   it gives up at its first update.
 /// - `address_count`, `address_list`: 1 to 32 servers, tried in this order, each as `cn_endpoint_init`
@@ -230,6 +232,15 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         };
         match token::generate(&request, &SecretKey(secret.key)) {
             Ok(mut token) => {
+                if expiration_timestamp > FAR_FUTURE {
+                    log::log(
+                        Level::Warning,
+                        format_args!(
+                            "A connect token expires at {expiration_timestamp}, in three thousand years and \
+                             more: times are unix seconds"
+                        ),
+                    );
+                }
                 // SAFETY: as above; the token is on this function's stack, apart from the caller's buffer.
                 unsafe { token_ptr_out.copy_from_nonoverlapping(token.as_ptr(), TOKEN_SIZE) };
                 token.zeroize();
@@ -239,6 +250,9 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         }
     })
 }
+
+/// Unix seconds in the year 5138; the present in unix milliseconds is later.
+const FAR_FUTURE: u64 = 100_000_000_000;
 
 /// Reads one address of a list; the error is the end of a sentence that names which.
 fn read_server(address: *const c_char) -> Result<SocketAddr, String> {
