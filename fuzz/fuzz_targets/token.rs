@@ -99,7 +99,10 @@ fuzz_target!(|input: Input| match input {
                 assert_eq!(read.servers, servers);
                 assert_eq!(read.keys.client_to_server.as_bytes(), keys.client_to_server.as_bytes());
             }
-            Err(error) => assert!(error == InvalidToken::Expired { expiration, now } && expiration <= now, "{error}"),
+            Err(error) => assert!(
+                error == InvalidToken::Expired { expiration, now } && expiration <= now,
+                "{error}"
+            ),
         }
         let (id, secret, data) = open(old, token.last_chunk().unwrap()).expect("the writer's own token");
         assert_eq!((id, *data), (client_id, user_data));
