@@ -58,20 +58,15 @@
 
 mod client;
 mod crowding;
+mod networks;
 mod ports;
 mod server;
 
 pub use client::{ClientHost, ConnectError, Wire};
+pub use networks::simulator_config;
 pub use server::{Departure, NotAllSent, ServerHost, ServerHostConfig, StartError};
 
-use crate::connection::{Arrival, Transmit};
-use crate::drop_reason::DropReason;
-use crate::endpoint::Path;
 use crate::message::Delivery;
-use crate::simulator::{Simulator, SimulatorConfig};
-use crate::socket::SEND_SIZE;
-use crate::time::Instant;
-use ports::Receiver;
 use std::time::Duration;
 
 /// When messages leave.
@@ -104,60 +99,6 @@ impl ReadBudget {
     }
 }
 
-/// A network that a program asked to be simulated, between the engine and the socket.
-type PathSimulator = Simulator<Path>;
-
-/// Sends what `poll` makes through the simulator.
-fn transmit_simulated(
-    simulator: &mut PathSimulator,
-    now: Instant,
-    largest: usize,
-    mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>,
-) {
-    let mut buffer = [0; SEND_SIZE];
-    let room = buffer.get_mut(..largest).unwrap_or_default();
-    while let Some(transmit) = poll(room) {
-        simulator.push(now, transmit.path, room.get(..transmit.size).unwrap_or_default());
-    }
-}
-
-/// Puts what was read into a simulated network; what is too long for any packet goes past it.
-struct IntoNetwork<'a, R> {
-    network: &'a mut PathSimulator,
-    receiver: &'a mut R,
-}
-
-impl<R: Receiver> Receiver for IntoNetwork<'_, R> {
-    fn handle(&mut self, arrival: &Arrival, bytes: Option<&mut [u8]>) -> Result<(), DropReason> {
-        match bytes {
-            Some(bytes) => {
-                self.network.push(arrival.at, arrival.path, bytes);
-                Ok(())
-            }
-            None => self.receiver.handle(arrival, None),
-        }
-    }
-}
-
-/// Hands over what the simulated network before the sockets has let through by `now`.
-fn receive_simulated(network: &mut PathSimulator, now: Instant, receiver: &mut impl Receiver) {
-    while let Some((path, mut bytes)) = network.pop(now) {
-        // What was dropped is counted by its reason.
-        let _ = receiver.handle(&Arrival { path, at: now }, Some(&mut bytes));
-    }
-}
-
-/// Makes `network` one of this kind, which draws from `seed` from now on.
-fn set_network(network: &mut Option<PathSimulator>, config: SimulatorConfig, seed: u64) {
-    match network {
-        Some(network) => {
-            network.set_config(config);
-            network.set_seed(seed);
-        }
-        None => *network = Some(Simulator::new(config, seed)),
-    }
-}
-
 /// Which message channels are reliable: a bit for each wire channel.
 #[derive(Clone, Copy, Debug, Default)]
 struct ReliableChannels(u16);
@@ -185,19 +126,5 @@ impl SystemClock {
     fn since_last(&mut self) -> Duration {
         let now = std::time::Instant::now();
         self.last.replace(now).map_or(Duration::ZERO, |last| now - last)
-    }
-}
-
-/// The simulator as the C functions set it: seconds and chances, whatever they are.
-pub fn simulator_config(latency: f64, jitter: f64, loss: f64, duplicate: f64) -> SimulatorConfig {
-    let number = |value: f64| if value.is_nan() { 0.0 } else { value };
-    let seconds = |value| Duration::try_from_secs_f64(number(value).min(3600.0)).unwrap_or_default();
-    let chance = |value| number(value).clamp(0.0, 1.0);
-    SimulatorConfig {
-        latency: seconds(latency),
-        jitter: seconds(jitter),
-        loss: chance(loss),
-        duplicate: chance(duplicate),
-        ..SimulatorConfig::default()
     }
 }

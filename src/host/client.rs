@@ -1,11 +1,9 @@
 //! A client on sockets of its own, one for each family of addresses that its token lists, or on a wire of the
 //! program's.
 
+use super::networks::Networks;
 use super::ports::{Ports, Receiver};
-use super::{
-    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
-    set_network, transmit_simulated,
-};
+use super::{ReadBudget, ReliableChannels, SendMode, SystemClock};
 use crate::client::{Client, ClientState};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
@@ -15,7 +13,7 @@ use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
 use crate::reason::{DenyReason, DisconnectReason};
 use crate::sending::SendError;
-use crate::simulator::{Simulator, SimulatorConfig};
+use crate::simulator::SimulatorConfig;
 use crate::socket::fork::ForkGuard;
 use crate::socket::{RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
@@ -85,9 +83,7 @@ pub struct ClientHost {
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<PathSimulator>,
-    /// The network that what comes passes before it is read.
-    arriving: Option<PathSimulator>,
+    networks: Networks,
     fork: ForkGuard,
 }
 
@@ -104,8 +100,7 @@ impl ClientHost {
             ports: Ports::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
-            simulator: None,
-            arriving: None,
+            networks: Networks::default(),
             fork: ForkGuard::new(),
         }
     }
@@ -178,15 +173,7 @@ impl ClientHost {
         self.release_simulated();
         let budget = ReadBudget::new(READS_LIKE, step);
         let mut backlog = self.receive_by_wire(budget);
-        let ClientHost { client, ports, arriving, .. } = self;
-        match arriving {
-            None => backlog |= ports.receive(budget, now, step, client),
-            Some(network) => {
-                backlog |=
-                    ports.receive(budget, now, step, &mut IntoNetwork { network, receiver: client });
-                receive_simulated(network, now, client);
-            }
-        }
+        backlog |= self.networks.receive(&mut self.ports, budget, now, step, &mut self.client);
         self.client.handle_timeout(backlog);
         self.transmit();
         if !self.client.is_active() {
@@ -240,9 +227,8 @@ impl ClientHost {
     /// How long after the last update the client has something to do by itself, zero if it has already;
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let simulated =
-            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
-        let due = simulated.into_iter().chain([self.client.poll_timeout()]).flatten().min()?;
+        let due =
+            [self.networks.next_arrival(), self.client.poll_timeout()].into_iter().flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -258,17 +244,13 @@ impl ClientHost {
 
     /// Makes everything sent from now on go over a bad network.
     pub fn set_simulator(&mut self, config: SimulatorConfig, seed: u64) {
-        match &mut self.simulator {
-            Some(simulator) => simulator.set_config(config),
-            None => self.simulator = Some(Simulator::new(config, seed)),
-        }
+        self.networks.set_sent(config, seed);
     }
 
     /// Makes everything sent and received from now on go over networks of these kinds, which draw from
     /// `seed`.
     pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
-        set_network(&mut self.simulator, sent, seed);
-        set_network(&mut self.arriving, received, seed.wrapping_add(1));
+        self.networks.set(sent, received, seed);
     }
 
     /// Where the client stands.
@@ -328,10 +310,10 @@ impl ClientHost {
 
     fn transmit_with(&mut self, mut poll: impl FnMut(&mut Client, &mut [u8]) -> Option<Transmit>) {
         self.leave_if_forked();
-        let ClientHost { client, simulator, clock, wire, ports, .. } = self;
-        if let Some(simulator) = simulator {
+        let ClientHost { client, networks, clock, wire, ports, .. } = self;
+        if networks.delays_what_is_sent() {
             let largest = if wire.is_some() { BASE_DATAGRAM } else { SEND_SIZE };
-            transmit_simulated(simulator, clock.now(), largest, |room| poll(client, room));
+            networks.send(clock.now(), largest, |room| poll(client, room));
             self.release_simulated();
             return;
         }
@@ -350,19 +332,14 @@ impl ClientHost {
 
     /// Reads what the wire has, within `budget`; true if more may wait.
     fn receive_by_wire(&mut self, budget: ReadBudget) -> bool {
-        let ClientHost { wire: Some(wire), client, clock, arriving, .. } = self else { return false };
+        let ClientHost { wire: Some(wire), client, clock, networks, .. } = self else { return false };
         let start = std::time::Instant::now();
         let mut buffer = [0; RECEIVE_SIZE];
         for _ in 0..budget.datagrams {
             let Some(size) = wire.receive(&mut buffer) else { return false };
             let Some(remote) = client.server() else { return false };
             let arrival = Arrival { path: Path { remote, local: None }, at: clock.now() };
-            let bytes = buffer.get_mut(..size);
-            // What was dropped is counted by its reason.
-            let _ = match arriving {
-                None => client.handle(&arrival, bytes),
-                Some(network) => IntoNetwork { network, receiver: client }.handle(&arrival, bytes),
-            };
+            networks.hand(&arrival, buffer.get_mut(..size), client);
             if start.elapsed() >= budget.time {
                 break;
             }
@@ -381,20 +358,17 @@ impl ClientHost {
     /// Writes the simulated network's datagrams that have arrived.
     fn release_simulated(&mut self) {
         let now = self.clock.now();
-        while let Some((path, bytes)) = self.simulator.as_mut().and_then(|simulator| simulator.pop(now))
-        {
+        while let Some((path, bytes)) = self.networks.pop_sent(now) {
             self.write(path, &bytes);
         }
     }
 
     /// Closes the sockets; what the simulated network still holds leaves first, and what was to come is lost.
     fn close_sockets(&mut self) {
-        while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
+        while let Some((path, bytes)) = self.networks.pop_any_sent() {
             self.write(path, &bytes);
         }
-        if let Some(network) = &mut self.arriving {
-            network.clear();
-        }
+        self.networks.clear_received();
         self.ports.close();
     }
 
@@ -403,8 +377,7 @@ impl ClientHost {
         if self.fork.is_in_child() {
             self.client.abandon();
             self.fork = ForkGuard::new();
-            self.simulator = None;
-            self.arriving = None;
+            self.networks = Networks::default();
             self.ports.close();
         }
     }

@@ -1,11 +1,9 @@
 //! A server on a socket of its own, or on one for each family of addresses; it can be started again, and keeps
 //! from one run to the next what the program has set and which tokens were used.
 
+use super::networks::Networks;
 use super::ports::{Ports, Receiver};
-use super::{
-    IntoNetwork, PathSimulator, ReadBudget, ReliableChannels, SendMode, SystemClock, receive_simulated,
-    set_network, transmit_simulated,
-};
+use super::{ReadBudget, ReliableChannels, SendMode, SystemClock};
 use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
@@ -16,7 +14,7 @@ use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
 use crate::server::{DEFAULT_MEMORY, Event, LEAST_MEMORY, MAX_CLIENTS, Server, ServerConfig};
-use crate::simulator::{Simulator, SimulatorConfig};
+use crate::simulator::SimulatorConfig;
 use crate::socket::fork::ForkGuard;
 use crate::socket::{SEND_SIZE, SocketOptions};
 use crate::time::Clock;
@@ -139,9 +137,7 @@ pub struct ServerHost {
     ports: Ports,
     mode: SendMode,
     reliable: ReliableChannels,
-    simulator: Option<PathSimulator>,
-    /// The network that what comes passes before it is read.
-    arriving: Option<PathSimulator>,
+    networks: Networks,
     fork: ForkGuard,
 }
 
@@ -163,8 +159,7 @@ impl ServerHost {
             ports: Ports::default(),
             mode: SendMode::default(),
             reliable: ReliableChannels::default(),
-            simulator: None,
-            arriving: None,
+            networks: Networks::default(),
             fork: ForkGuard::new(),
         }
     }
@@ -239,12 +234,10 @@ impl ServerHost {
             engine.stop();
         }
         self.transmit();
-        while let Some((path, bytes)) = self.simulator.as_mut().and_then(Simulator::pop_any) {
+        while let Some((path, bytes)) = self.networks.pop_any_sent() {
             self.ports.write(path, &bytes);
         }
-        if let Some(network) = &mut self.arriving {
-            network.clear();
-        }
+        self.networks.clear_received();
         self.ports.close();
     }
 
@@ -262,18 +255,10 @@ impl ServerHost {
         }
         self.restart_if_forked();
         self.release_simulated();
-        let ServerHost { engine: Some(engine), ports, arriving, .. } = self else { return };
+        let ServerHost { engine: Some(engine), ports, networks, .. } = self else { return };
         engine.advance(now, unix);
         let budget = ReadBudget::new(engine.max_clients(), step);
-        let backlog = match arriving {
-            None => ports.receive(budget, now, step, engine),
-            Some(network) => {
-                let into = &mut IntoNetwork { network, receiver: engine };
-                let backlog = ports.receive(budget, now, step, into);
-                receive_simulated(network, now, engine);
-                backlog
-            }
-        };
+        let backlog = networks.receive(ports, budget, now, step, engine);
         engine.handle_timeout(backlog);
         ports.prefer(now, || engine.addresses());
         self.transmit();
@@ -380,9 +365,7 @@ impl ServerHost {
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let engine = self.running()?.poll_timeout();
-        let simulated =
-            [&self.simulator, &self.arriving].map(|network| network.as_ref()?.next_arrival());
-        let due = simulated.into_iter().chain([engine]).flatten().min()?;
+        let due = [self.networks.next_arrival(), engine].into_iter().flatten().min()?;
         Some(due.since(self.clock.now()))
     }
 
@@ -475,17 +458,13 @@ impl ServerHost {
 
     /// Makes everything sent from now on go over a bad network.
     pub fn set_simulator(&mut self, config: SimulatorConfig, seed: u64) {
-        match &mut self.simulator {
-            Some(simulator) => simulator.set_config(config),
-            None => self.simulator = Some(Simulator::new(config, seed)),
-        }
+        self.networks.set_sent(config, seed);
     }
 
     /// Makes everything sent and received from now on go over networks of these kinds, which draw from
     /// `seed`.
     pub fn set_simulators(&mut self, sent: SimulatorConfig, received: SimulatorConfig, seed: u64) {
-        set_network(&mut self.simulator, sent, seed);
-        set_network(&mut self.arriving, received, seed.wrapping_add(1));
+        self.networks.set(sent, received, seed);
     }
 
     /// Where the server listens, ports the system chose included, IPv4 first; nowhere when it does not run.
@@ -548,23 +527,19 @@ impl ServerHost {
 
     fn transmit_with(&mut self, mut poll: impl FnMut(&mut Server, &mut [u8]) -> Option<Transmit>) {
         self.restart_if_forked();
-        let ServerHost { engine: Some(engine), ports, simulator, clock, .. } = self else {
-            return;
-        };
-        match simulator {
-            None => ports.transmit(|room| poll(engine, room)),
-            Some(simulator) => {
-                transmit_simulated(simulator, clock.now(), SEND_SIZE, |room| poll(engine, room));
-                self.release_simulated();
-            }
+        let ServerHost { engine: Some(engine), ports, networks, clock, .. } = self else { return };
+        if networks.delays_what_is_sent() {
+            networks.send(clock.now(), SEND_SIZE, |room| poll(engine, room));
+            self.release_simulated();
+        } else {
+            ports.transmit(|room| poll(engine, room));
         }
     }
 
     /// Writes the simulated network's datagrams that have arrived.
     fn release_simulated(&mut self) {
-        let ServerHost { ports, simulator: Some(simulator), clock, .. } = self else { return };
-        while let Some((path, bytes)) = simulator.pop(clock.now()) {
-            ports.write(path, &bytes);
+        while let Some((path, bytes)) = self.networks.pop_sent(self.clock.now()) {
+            self.ports.write(path, &bytes);
         }
     }
 
@@ -576,8 +551,7 @@ impl ServerHost {
             return;
         }
         self.fork = ForkGuard::new();
-        self.simulator = None;
-        self.arriving = None;
+        self.networks = Networks::default();
         self.ports.forget_threads();
         self.ports.set_threaded(self.mode == SendMode::Threaded);
         match (&mut self.engine, random::bytes()) {
