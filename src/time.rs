@@ -70,6 +70,10 @@ impl Sub<Duration> for Instant {
 /// caller's, and must not use up the clock.
 const LONGEST_STEP: Duration = Duration::from_secs(100_000_000);
 
+/// Where the clock stops, after some 292 years: the longest time-out, twice the most seconds a token names, still
+/// ends later. Were there no later moment, all that waits for one would be due, again and again, in one update.
+const LATEST: Instant = Instant::from_nanos(u64::MAX / 2);
+
 /// Turns the `dt` of a program's updates into [`Instant`]s.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Clock {
@@ -82,11 +86,11 @@ impl Clock {
         self.now
     }
 
-    /// Advances by `dt` seconds and returns the step taken. Negative and not-a-number count as zero.
+    /// Advances by `dt` seconds and returns that step, within bounds. Negative and not-a-number count as zero.
     pub fn advance(&mut self, dt: f64) -> Duration {
         // `as` maps NaN and negative values to zero and saturates above.
         let step = Duration::from_nanos((dt * 1e9) as u64).min(LONGEST_STEP);
-        self.now = self.now + step;
+        self.now = (self.now + step).min(LATEST);
         step
     }
 }
@@ -142,6 +146,16 @@ mod tests {
         assert_eq!(clock.advance(1e300), LONGEST_STEP);
         assert_eq!(clock.advance(0.25), Duration::from_millis(250));
         assert_eq!(clock.now(), Instant::ZERO + LONGEST_STEP * 2 + Duration::from_millis(250));
+    }
+
+    #[test]
+    fn the_clock_stops_while_there_are_later_moments() {
+        let mut clock = Clock::default();
+        for _ in 0..1000 {
+            clock.advance(f64::INFINITY);
+        }
+        let longest = Duration::from_secs(u32::MAX.into()) * 2;
+        assert_eq!((clock.now() + longest).since(clock.now()), longest);
     }
 
     #[test]

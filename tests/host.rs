@@ -359,3 +359,26 @@ fn a_transfer_over_a_socket_grows_its_datagrams() {
         assert_eq!(largest, expected);
     }
 }
+
+/// Where no later moment can be told from now, everything would be due for ever, and no update would end.
+#[test]
+fn steps_without_end_use_up_no_clock() {
+    let mut pair = Pair::at("127.0.0.1:0");
+    let mut client = pair.client(1);
+    for _ in 0..200 {
+        client.update(f64::INFINITY, UNIX);
+        pair.server.update(f64::INFINITY, UNIX);
+    }
+    let mut another = pair.client(2);
+    for _ in 0..200 {
+        another.update(f64::INFINITY, UNIX);
+    }
+    let server = pair.server.bound_addresses().next().unwrap();
+    let token = pair.token(3, &[server]);
+    another.connect(&token).unwrap();
+    for _ in 0..5 {
+        another.update(f64::INFINITY, UNIX);
+        pair.server.update(f64::INFINITY, UNIX);
+    }
+    assert_eq!(another.state(), ClientState::Connected);
+}
