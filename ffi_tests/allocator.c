@@ -17,12 +17,15 @@ static void counting_free(void* memory, void* ctx);
 #include "check.h"
 
 static counter_t nowhere; /* what NULL counts */
+static int is_empty;      /* no memory is left */
 
 /* Each block remembers its context: what comes back with another one is a failure. */
 static void* counting_alloc(size_t size, void* ctx)
 {
     counter_t* counter = ctx ? (counter_t*)ctx : &nowhere;
-    void** block = (void**)malloc(size + 16);
+    void** block;
+    if (is_empty) return NULL;
+    block = (void**)malloc(size + 16);
     CHECK(block != NULL);
     block[0] = ctx;
     ++counter->blocks;
@@ -78,6 +81,24 @@ int main(void)
     CHECK(of_client.blocks == 2);
     cn_client_free_packet(client, packet);
     CHECK(of_client.blocks == 1);
+
+    /* Without memory there are no new handles, and yet nothing is lost that was accepted. */
+    CHECK_OK(cn_client_send(client, "four", 5, true));
+    CHECK_OK(cn_server_send(session.server, "five", 5, 0, true));
+    for (i = 0; i < 5; ++i) {
+        cn_client_update(client, TICK, unix_now());
+        cn_server_update(session.server, TICK, unix_now());
+    }
+    is_empty = 1;
+    CHECK(cn_client_create(0, APPLICATION_ID, false, &of_client) == NULL);
+    CHECK(cn_server_create(config) == NULL && cnx_server_create(config, 4) == NULL);
+    CHECK(cn_client_pop_packet(client, &packet, &size, NULL) && size == 5 && strcmp((const char*)packet, "five") == 0);
+    cn_client_free_packet(client, packet);
+    CHECK(cn_server_pop_event(session.server, &event) && event.type == CN_SERVER_EVENT_TYPE_PAYLOAD_PACKET);
+    CHECK(strcmp((const char*)event.u.payload_packet.data, "four") == 0);
+    is_empty = 0;
+    cn_server_free_packet(session.server, 0, event.u.payload_packet.data);
+    CHECK(of_client.blocks == 1 && of_server.blocks == 2);
 
     /* A handle keeps what it was made with; those made from now on have something else. */
     cnx_set_allocator(NULL, NULL);

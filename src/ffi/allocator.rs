@@ -58,9 +58,9 @@ impl Allocator {
         Allocator { hook, ctx }
     }
 
-    /// Moves `value` into memory of its own; NULL if there is none.
-    pub(super) fn place<T>(self, value: T) -> *mut T {
-        let Some(hook) = self.hook else { return Box::into_raw(Box::new(value)) };
+    /// Puts what `make` makes into memory of its own; NULL if there is none, and then nothing is made.
+    pub(super) fn place<T>(self, make: impl FnOnce() -> T) -> *mut T {
+        let Some(hook) = self.hook else { return Box::into_raw(Box::new(make())) };
         // SAFETY: the program promises that its function gives memory of this size, or NULL.
         let place = unsafe { (hook.alloc)(size_of::<T>(), self.ctx) }.cast::<T>();
         if place.is_null() {
@@ -72,7 +72,7 @@ impl Allocator {
             return std::ptr::null_mut();
         }
         // SAFETY: the memory is of the right size and alignment.
-        unsafe { place.write(value) };
+        unsafe { place.write(make()) };
         place
     }
 
@@ -132,4 +132,34 @@ pub(super) unsafe fn free_hook_block(block: *mut c_void) -> bool {
         (header.hook.free)(start.cast(), header.ctx);
     }
     true
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An allocator of a program's, which gives `alloc`'s memory and takes all back.
+    pub(in super::super) fn allocator(
+        alloc: unsafe extern "C" fn(usize, *mut c_void) -> *mut c_void,
+    ) -> Allocator {
+        unsafe extern "C" fn free(_memory: *mut c_void, _ctx: *mut c_void) {}
+        Allocator { hook: Some(Hook { alloc, free }), ctx: std::ptr::null_mut() }
+    }
+
+    pub(in super::super) unsafe extern "C" fn nothing(_size: usize, _ctx: *mut c_void) -> *mut c_void {
+        std::ptr::null_mut()
+    }
+
+    pub(in super::super) unsafe extern "C" fn misaligned(
+        _size: usize,
+        _ctx: *mut c_void,
+    ) -> *mut c_void {
+        std::ptr::without_provenance_mut(1)
+    }
+
+    #[test]
+    fn a_packet_that_no_memory_was_given_for_is_not_made() {
+        let info = crate::message::MessageInfo { channel: 0, reliable: true, id: 0 };
+        assert!(allocator(nothing).block(&Message::new(info, b"kept")).is_none());
+    }
 }

@@ -59,10 +59,15 @@ enum HandleState {
 impl<H> Handle<H> {
     /// Puts a host behind a handle; NULL if there is no memory.
     pub(crate) fn create<T>(host: H, ctx: *mut c_void, wrap: impl FnOnce(Handle<H>) -> T) -> *mut T {
-        let allocator = Allocator::current(ctx);
-        let host = UnsafeCell::new(ManuallyDrop::new(host));
-        let state = Cell::new(HandleState::Idle);
-        allocator.place(wrap(Handle { host, state, allocator }))
+        Handle::create_in(Allocator::current(ctx), host, wrap)
+    }
+
+    fn create_in<T>(allocator: Allocator, host: H, wrap: impl FnOnce(Handle<H>) -> T) -> *mut T {
+        // Where there is no memory the host is dropped as any value is: no handle exists whose end would.
+        allocator.place(|| {
+            let host = UnsafeCell::new(ManuallyDrop::new(host));
+            wrap(Handle { host, state: Cell::new(HandleState::Idle), allocator })
+        })
     }
 }
 
@@ -249,6 +254,17 @@ mod tests {
         assert_eq!(with_host(None::<&Handle<i32>>, -1, |host| *host), -1);
         // SAFETY: as above.
         unsafe { destroy(place, |handle| handle) };
+    }
+
+    #[test]
+    fn a_host_that_no_memory_was_given_for_is_dropped() {
+        let host = std::rc::Rc::new(());
+        for give in [allocator::tests::nothing, allocator::tests::misaligned] {
+            let place =
+                Handle::create_in(allocator::tests::allocator(give), host.clone(), |handle| handle);
+            assert!(place.is_null());
+            assert_eq!(std::rc::Rc::strong_count(&host), 1);
+        }
     }
 
     #[test]
