@@ -224,6 +224,22 @@ static void a_denial_says_why(void)
     CHECK(!cnx_client_disconnection(client, &end));
 }
 
+/* Where no attempt began there is no end to tell of. */
+static void a_client_without_a_socket_had_no_connection(void)
+{
+    cnx_disconnection_t end = blank();
+    cn_endpoint_t taken;
+    uint8_t token[CN_CONNECT_TOKEN_SIZE];
+    cn_client_t* other;
+    CHECK_OK(cnx_server_bound_endpoint(session.server, &taken));
+    other = cn_client_create(taken.port, APPLICATION_ID, false, NULL);
+    make_token(token, &session.secret_key, session.address, 6);
+    CHECK_FAILS(cn_client_connect(other, token), "Unable to open socket.");
+    CHECK(cn_client_state_get(other) == CN_CLIENT_STATE_DISCONNECTED && cnx_client_timeout(other) < 0);
+    CHECK(!cnx_client_disconnection(other, &end));
+    cn_client_destroy(other);
+}
+
 static void arguments(void)
 {
     cnx_disconnection_t end = blank();
@@ -261,6 +277,7 @@ static void play(void)
     the_client_says_why();
     the_library_says_why();
     a_denial_says_why();
+    a_client_without_a_socket_had_no_connection();
     arguments();
     cn_client_destroy(client);
     cn_server_destroy(session.server);

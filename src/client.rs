@@ -183,7 +183,8 @@ impl Client {
         }
     }
 
-    /// Forgets the connection without telling the server: it belongs to another process.
+    /// Forgets the connection, or the attempt at one, without telling a server: it belongs to another process, or
+    /// nothing of it ever left.
     pub fn abandon(&mut self) {
         if self.state > ClientState::Disconnected {
             self.end(ClientState::Disconnected, None);

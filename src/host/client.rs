@@ -131,7 +131,8 @@ impl ClientHost {
             }
         }
         opened.map_err(|error| {
-            self.client.disconnect();
+            // Nothing was said to any server that it would have to hear the end of.
+            self.client.abandon();
             ConnectError::Socket(self.port, error)
         })
     }
