@@ -388,7 +388,7 @@ impl Connection {
         if let Some(cap) = &self.outgoing
             && !cap.ready(now)
         {
-            self.transport.keep_newest(cap.patience());
+            self.transport.keep_newest(cap.patience(), cap.a_second());
             return None;
         }
         let wants_to_send = self.transport.wants_to_send(&context.tick, scope);

@@ -245,9 +245,9 @@ impl Transport {
         self.unreliable.is_empty() && !self.may_send_reliable(tick)
     }
 
-    /// Forgets the oldest unreliable messages beyond `budget` bytes.
-    pub fn keep_newest(&mut self, budget: usize) {
-        self.unreliable.keep_newest(budget);
+    /// Forgets the oldest unreliable messages beyond `budget` bytes, and one of which more than `stale` bytes remain.
+    pub fn keep_newest(&mut self, budget: usize, stale: usize) {
+        self.unreliable.keep_newest(budget, stale);
     }
 
     /// What the reliable messages cost that are not acknowledged.

@@ -15,6 +15,11 @@ impl Waiting {
     fn cost(&self) -> usize {
         self.bytes.len() + MESSAGE_COST
     }
+
+    /// Bytes that have not left.
+    fn remaining(&self) -> usize {
+        self.bytes.len().saturating_sub(usize::from(self.next) * FRAGMENT_SIZE)
+    }
 }
 
 /// Unreliable messages that wait for a packet.
@@ -72,8 +77,13 @@ impl UnreliableQueue {
         }
     }
 
-    /// Forgets the oldest messages beyond `budget` bytes; the newest stays, and what was begun is finished.
-    pub fn keep_newest(&mut self, budget: usize) {
+    /// Forgets the oldest messages beyond `budget` bytes; the newest stays, and what was begun is finished, unless
+    /// more than `stale` bytes of it remain: its receiver would have given up its start when its end arrives.
+    pub fn keep_newest(&mut self, budget: usize, stale: usize) {
+        if self.waiting.front().is_some_and(|waiting| waiting.next > 0 && waiting.remaining() > stale) {
+            self.pop();
+            self.dropped += 1;
+        }
         while self.cost > budget
             && self.waiting.len() > 1
             && self.waiting.front().is_some_and(|waiting| waiting.next == 0)
@@ -128,11 +138,25 @@ mod tests {
         queue.push(&[0; 1101]);
         queue.send_next(|_| ());
         (0..5).for_each(|_| queue.push(&[0; 36]));
-        queue.keep_newest(0);
+        queue.keep_newest(0, 1);
         assert_eq!((queue.waiting.len(), queue.dropped()), (6, 0));
         queue.send_next(|_| ());
-        queue.keep_newest(250);
+        queue.keep_newest(250, 1);
         assert_eq!(sent(&mut queue), [(4, 1, 0, 36), (5, 1, 0, 36)]);
         assert_eq!(queue.dropped(), 3);
+    }
+
+    #[test]
+    fn what_was_begun_is_given_up_if_too_much_of_it_remains() {
+        let mut queue = UnreliableQueue::default();
+        queue.push(&[0; 3300]);
+        queue.push(&[0; 36]);
+        queue.keep_newest(4000, 0);
+        assert_eq!((queue.waiting.len(), queue.dropped()), (2, 0));
+        queue.send_next(|_| ());
+        queue.keep_newest(4000, 2200);
+        assert_eq!((queue.waiting.len(), queue.dropped()), (2, 0));
+        queue.keep_newest(4000, 2199);
+        assert_eq!((sent(&mut queue), queue.dropped(), queue.cost()), (vec![(1, 1, 0, 36)], 1, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! Limits of bytes a second, and what leaves first where not everything can.
 
-use crate::world::{World, pattern};
+use crate::world::{World, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::{Connected, Disconnected};
 use cute_net::drop_reason::DropReason;
@@ -121,6 +121,32 @@ fn under_a_cap_the_newest_unreliable_messages_win_whole() {
     let dropped = world.servers[0].server.connection(0).unwrap().dropped_unreliable();
     assert_eq!(came + dropped, sent);
     assert!(came > 300, "{came}");
+}
+
+/// Its receiver would have forgotten the start of it when its end came.
+#[test]
+fn under_a_cap_a_message_that_takes_longer_than_a_second_holds_nobody_up() {
+    for new in [World::with_network, world_1_00] {
+        let mut world = new(1, over(20));
+        world.config.max_outgoing_rate = Some(20_000);
+        world.restart_server(0);
+        let client = world.connect(1);
+        world.run_until(secs(5), |world| world.state(client) == Connected);
+        world.run(secs(1));
+        world.server_sends(0, Unreliable, &pattern(1 << 20, 0));
+        let mut latest = 0;
+        for number in 1..=120 {
+            world.server_sends(0, Unreliable, &pattern(50, number));
+            world.step();
+            let received = std::mem::take(&mut world.clients[client].received);
+            latest = received
+                .last()
+                .map_or(latest, |(_, bytes)| u64::from_le_bytes(*bytes.first_chunk().unwrap()));
+            assert!(latest + 20 > number, "{latest} of {number}");
+        }
+        let connection = world.servers[0].server.connection(0).unwrap();
+        assert!((1..5).contains(&connection.dropped_unreliable()));
+    }
 }
 
 #[test]
