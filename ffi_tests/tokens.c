@@ -74,6 +74,19 @@ int main(void)
         secret.key[40] ^= 1;
     }
 
+    /* What goes in may lie where the token comes out. */
+    {
+        cn_crypto_key_t up = cn_crypto_generate_key(), down = cn_crypto_generate_key();
+        uint8_t* place = token;
+        memcpy(place, &up, sizeof(up));
+        memcpy(place + 32, &down, sizeof(down));
+        memcpy(place + 64, &secret, sizeof(secret));
+        CHECK_OK(cn_generate_connect_token(APPLICATION_ID, 0, (cn_crypto_key_t*)(void*)place,
+            (cn_crypto_key_t*)(void*)(place + 32), 1, 5, 1, v4, 1, NULL,
+            (cn_crypto_sign_secret_t*)(void*)(place + 64), token));
+        CHECK(memcmp(token + 26, &up, sizeof(up)) == 0 && memcmp(token + 58, &down, sizeof(down)) == 0);
+    }
+
     /* A client refuses what it can see is wrong. */
     {
         cn_client_t* client = cn_client_create(0, APPLICATION_ID, true, NULL);

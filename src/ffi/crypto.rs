@@ -166,21 +166,21 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         // SAFETY: the caller's user data has USER_DATA_SIZE bytes; they may lie in the buffer for the token.
         data = unsafe { user_data.cast::<[u8; USER_DATA_SIZE]>().read_unaligned() };
     }
+    // SAFETY: the caller passes keys, or NULL; these, too.
+    let (client_to_server, server_to_client, secret) = unsafe {
+        let key = |key: *const cn_crypto_key_t| key.as_ref().map(|key| Key::new(key.key));
+        let secret = shared_secret_key.as_ref().map(secret_key);
+        (key(client_to_server_key), key(server_to_client_key), secret)
+    };
     // SAFETY: the caller's buffer has TOKEN_SIZE bytes.
     unsafe { token_ptr_out.write_bytes(0, TOKEN_SIZE) };
-    // SAFETY: the caller passes keys, or NULL.
-    let keys = unsafe { (client_to_server_key.as_ref(), server_to_client_key.as_ref()) };
-    let (client_to_server, server_to_client) = match keys {
-        (Some(client_to_server), Some(server_to_client)) => (client_to_server, server_to_client),
-        (None, _) => {
-            return failure(c"`client_to_server_key` is NULL: make one with cn_crypto_generate_key.");
-        }
-        (_, None) => {
-            return failure(c"`server_to_client_key` is NULL: make one with cn_crypto_generate_key.");
-        }
+    let Some(client_to_server) = client_to_server else {
+        return failure(c"`client_to_server_key` is NULL: make one with cn_crypto_generate_key.");
     };
-    // SAFETY: the caller passes a key, or NULL.
-    let Some(secret) = (unsafe { shared_secret_key.as_ref() }) else {
+    let Some(server_to_client) = server_to_client else {
+        return failure(c"`server_to_client_key` is NULL: make one with cn_crypto_generate_key.");
+    };
+    let Some(secret) = secret else {
         return failure(
             c"`shared_secret_key` is NULL: pass the secret half of a pair of cn_crypto_sign_keygen.",
         );
@@ -216,10 +216,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
         if count > MAX_SERVERS {
             return failure_with(TokenError::TooManyServers(count));
         }
-        let keys = TokenKeys {
-            client_to_server: Key::new(client_to_server.key),
-            server_to_client: Key::new(server_to_client.key),
-        };
+        let keys = TokenKeys { client_to_server, server_to_client };
         let request = TokenRequest {
             application_id,
             creation: creation_timestamp,
@@ -230,7 +227,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
             client_id,
             user_data: &data,
         };
-        match token::generate(&request, &SecretKey(secret.key)) {
+        match token::generate(&request, &secret) {
             Ok(mut token) => {
                 if expiration_timestamp > FAR_FUTURE {
                     log::log(
