@@ -211,7 +211,7 @@ typedef void (*cnx_log_callback_t)(void *user, cnx_log_level_t level, const char
 typedef struct cnx_simulator_t {
     /// Set it to `sizeof(cnx_simulator_t)`: the struct may grow with later versions.
     uint32_t size;
-    /// The queue of the bottleneck: bytes that may wait for it. More are lost.
+    /// The queue of the bottleneck: bytes that may wait for it. More are lost; with 0, all that come while it is busy.
     uint32_t queue_bytes;
     /// Seconds that every datagram takes, 0 to 3600, by the `dt` passed to update.
     double latency_seconds;

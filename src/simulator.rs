@@ -135,7 +135,8 @@ impl<T: Clone> Simulator<T> {
         let mut leaves = now;
         if let Some((rate, queue)) = self.config.bottleneck {
             let backlog = self.free_at.since(now);
-            if backlog.as_secs_f64() * rate as f64 + bytes.len() as f64 > queue as f64 {
+            let waits = backlog.as_secs_f64() * rate as f64 + bytes.len() as f64;
+            if !backlog.is_zero() && waits > queue as f64 {
                 return;
             }
             let time = Duration::from_secs_f64(bytes.len() as f64 / rate.max(1) as f64);
@@ -235,6 +236,14 @@ mod tests {
         assert!(simulator.waiting.len() * size_of::<Waiting<u64>>() <= MAX_BYTES);
         let arrived = std::iter::from_fn(|| simulator.pop_any()).count();
         assert!(arrived > 500_000 && simulator.bytes == 0, "{arrived}");
+    }
+
+    #[test]
+    fn a_bottleneck_without_a_queue_takes_what_comes_while_it_has_nothing_to_do() {
+        let config = SimulatorConfig { bottleneck: Some((50_000, 0)), ..Default::default() };
+        let arrived = run(config, 1, 1000);
+        // One of 2 ms in each 2 ms.
+        assert!((480..=520).contains(&arrived.len()), "{}", arrived.len());
     }
 
     #[test]

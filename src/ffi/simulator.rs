@@ -14,7 +14,7 @@ use std::mem::offset_of;
 pub struct cnx_simulator_t {
     /// Set it to `sizeof(cnx_simulator_t)`: the struct may grow with later versions.
     pub size: u32,
-    /// The queue of the bottleneck: bytes that may wait for it. More are lost.
+    /// The queue of the bottleneck: bytes that may wait for it. More are lost; with 0, all that come while it is busy.
     pub queue_bytes: u32,
     /// Seconds that every datagram takes, 0 to 3600, by the `dt` passed to update.
     pub latency_seconds: f64,
