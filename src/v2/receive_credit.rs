@@ -24,6 +24,9 @@ pub struct ReceiveCredit {
     consumed: u64,
     /// The total that the peer waits for.
     wanted: u64,
+    /// What a loan is more than that: messages of other channels leave while it's on its way, and what they take of it
+    /// must not be what the message lacks.
+    spare: u64,
 }
 
 impl ReceiveCredit {
@@ -38,6 +41,7 @@ impl ReceiveCredit {
             completed: 0,
             consumed: 0,
             wanted: 0,
+            spare: 0,
         }
     }
 
@@ -63,6 +67,10 @@ impl ReceiveCredit {
 
     /// Notes that the peer waits for a total of `wanted` to begin its next message.
     pub fn on_blocked(&mut self, wanted: u64) {
+        if wanted > self.wanted && (self.begun + 1..=self.granted).contains(&self.wanted) {
+            // What it waited for was granted, and went to other messages.
+            self.spare = self.allowance / 2;
+        }
         self.wanted = self.wanted.max(wanted);
     }
 
@@ -85,18 +93,22 @@ impl ReceiveCredit {
         self.granted
     }
 
-    /// Bytes beyond its allowance that the peer can't do without: it waits for them, nothing it sent waits
-    /// for the program, and they are no more than one message needs.
+    /// Bytes beyond its allowance that the peer can't do without: however soon the program takes what there is,
+    /// it waits for them, and they are no more than one message needs. Other messages may come and wait for the
+    /// program meanwhile, or a channel that never rests would keep a large message of another waiting for ever.
     pub fn wanted_loan(&self) -> Option<u64> {
         const MOST: u64 = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
-        let shortfall = self.wanted.saturating_sub(self.target());
-        let is_one_message = self.wanted.saturating_sub(self.consumed) <= MOST;
-        (shortfall > 0 && is_one_message && self.consumed == self.begun).then_some(shortfall)
+        let wanted = self.wanted.saturating_add(self.spare);
+        let shortfall = wanted.saturating_sub(self.target());
+        let is_needed = wanted > self.begun + self.allowance;
+        let is_one_message = self.wanted.saturating_sub(self.begun) <= MOST;
+        let others_are_few = self.begun - self.consumed <= self.allowance / 2;
+        (shortfall > 0 && is_needed && is_one_message && others_are_few).then_some(shortfall)
     }
 
     /// Promises what the peer waits for.
     pub fn lend(&mut self) {
-        self.lent = self.lent.max(self.wanted);
+        self.lent = self.lent.max(self.wanted.saturating_add(self.spare));
     }
 
     /// Bytes promised to the peer and not yet taken by the program.
@@ -172,6 +184,39 @@ mod tests {
         // A second loan on top of one that was not used:
         credit.on_blocked(most + 1);
         assert_eq!(credit.wanted_loan(), None);
+    }
+
+    /// Of what was granted for a large message others take some: the next loan has some to spare.
+    #[test]
+    fn a_loan_that_others_took_of_is_followed_by_one_that_they_may() {
+        let most = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
+        for needed in [200_064, most] {
+            let mut credit = ReceiveCredit::new(100_000);
+            credit.grant();
+            credit.on_blocked(needed);
+            credit.lend();
+            assert_eq!(credit.grant(), needed);
+            credit.begin(236).unwrap();
+            credit.on_blocked(300 + needed);
+            // The program has not taken it yet.
+            assert_eq!(credit.wanted_loan(), Some(300 + 50_000));
+            credit.lend();
+            assert_eq!(credit.grant(), 300 + needed + 50_000);
+            assert!(credit.reserved() - 100_000 <= most);
+            (0..100).for_each(|_| credit.begin(236).unwrap());
+            credit.begin((needed - 64) as u32).unwrap();
+        }
+    }
+
+    #[test]
+    fn who_has_much_waiting_for_the_program_is_lent_nothing() {
+        let mut credit = ReceiveCredit::new(100_000);
+        credit.grant();
+        credit.begin(50_000).unwrap();
+        credit.on_blocked(50_064 + 1_000_064);
+        assert_eq!(credit.wanted_loan(), None);
+        credit.consume(50_000);
+        assert_eq!(credit.wanted_loan(), Some(900_064));
     }
 
     #[test]

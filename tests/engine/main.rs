@@ -2,6 +2,7 @@
 //! Every run follows from a seed, and every failure prints it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod credit;
 mod data;
 mod defects_1_00_honest;
 mod ending;

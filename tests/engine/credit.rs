@@ -1,0 +1,61 @@
+//! Credit that the channels of a connection share: none of them waits for ever, and none waits for a later one.
+
+use crate::world::{World, pattern};
+use crate::{ms, secs};
+use cute_net::message::Delivery::ReliableOrdered;
+use cute_net::simulator::SimulatorConfig;
+
+/// A client over 50 ms of round trip whose server has memory for `max_clients` clients.
+fn connected(memory: u64, max_clients: usize) -> World {
+    let network = SimulatorConfig { latency: ms(25), ..Default::default() };
+    let mut world = World::with_network(1, network);
+    world.config.memory = memory;
+    world.config.max_clients = max_clients;
+    world.restart_server(0);
+    world.connect(1);
+    world.run(secs(2));
+    world
+}
+
+fn send(world: &mut World, channel: u8, bytes: &[u8]) {
+    world.clients[0].client.send(channel, ReliableOrdered, 0, bytes).unwrap();
+}
+
+/// What the server's program takes: channels and lengths.
+fn take(world: &mut World) -> Vec<(u8, usize)> {
+    let mut taken: Vec<_> =
+        world.servers[0].received.drain(..).map(|(_, _, bytes)| (0, bytes.len())).collect();
+    while let Some((_, message)) = world.servers[0].server.poll_channel_message() {
+        taken.push((message.info().channel, message.payload().len()));
+    }
+    taken
+}
+
+/// A message that takes most of a client's credit or more, while another channel says something in every update: there is
+/// always some of that on its way or with the program.
+#[test]
+fn a_large_message_arrives_while_another_channel_never_rests() {
+    // 64 KiB of credit, and 3 MiB.
+    for (memory, max_clients, size) in [
+        (32 << 20, 512, 64_000),
+        (32 << 20, 512, 100_000),
+        (32 << 20, 512, 20 << 20),
+        (256 << 20, 32, 4 << 20),
+    ] {
+        for (small, large) in [(0, 1), (1, 0), (1, 2)] {
+            let mut world = connected(memory, max_clients);
+            send(&mut world, large, &pattern(size, 1));
+            let (mut arrived, mut others) = (false, 0);
+            for _ in 0..300 {
+                send(&mut world, small, &pattern(300, 2));
+                world.step();
+                for (channel, length) in take(&mut world) {
+                    arrived |= (channel, length) == (large, size);
+                    others += usize::from(channel == small);
+                }
+            }
+            assert!(arrived, "{size} bytes on channel {large} beside channel {small}");
+            assert!(others > 280, "{others} beside {size} bytes on channel {large}");
+        }
+    }
+}
