@@ -27,4 +27,6 @@ pub enum Fill {
     Full,
     /// The rest may not be begun yet.
     Held,
+    /// The rest waits for credit.
+    Blocked,
 }

@@ -297,10 +297,11 @@ impl Outbox {
             let Some(Some(channel)) = self.channels.get_mut(usize::from(number)) else { continue };
             for space in channel.spaces_mut() {
                 let credit = may_begin.then_some(&mut self.credit);
-                if space.fill(packet, credit, &mut self.rate.pace(number, now)) == Fill::Full {
-                    return Fill::Full;
+                match space.fill(packet, credit, &mut self.rate.pace(number, now)) {
+                    Fill::Full => return Fill::Full,
+                    Fill::Blocked => *may_begin = false,
+                    Fill::Everything | Fill::Held => {}
                 }
-                *may_begin = self.credit.blocked_at.is_none();
             }
         }
         Fill::Everything

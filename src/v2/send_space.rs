@@ -128,7 +128,7 @@ impl SendSpace {
                 return Fill::Full;
             }
             if !credit.as_mut().is_some_and(|credit| credit.take(next.cost())) {
-                return Fill::Held;
+                return Fill::Blocked;
             }
             let sequence = self.next_sequence();
             let Some(mut message) = self.waiting.pop_front() else { return Fill::Everything };
@@ -361,7 +361,7 @@ mod tests {
         f.space.push(0, &[2; 400]);
         f.space.push(0, &[3; 10]);
         let packet = f.packet(1100);
-        assert_eq!((packet.outline(), packet.fill), (vec![(0, 0, 500)], Fill::Held));
+        assert_eq!((packet.outline(), packet.fill), (vec![(0, 0, 500)], Fill::Blocked));
         assert_eq!(f.credit.blocked_at, Some(500 + 400 + 2 * MESSAGE_COST as u64));
         f.credit.granted = 2000;
         assert_eq!(f.packet(1100).outline(), [(1, 0, 400), (2, 0, 10)]);

@@ -59,3 +59,28 @@ fn a_large_message_arrives_while_another_channel_never_rests() {
         }
     }
 }
+
+/// A message of a later channel that waits for credit keeps none of an earlier one waiting, whatever comes before both.
+#[test]
+fn what_fits_into_the_credit_does_not_wait_for_a_later_channel() {
+    for hello in [false, true] {
+        let mut world = connected(32 << 20, 512);
+        if hello {
+            send(&mut world, 0, b"hello");
+            world.run(secs(1));
+        }
+        let client = &mut world.clients[0].client;
+        client.set_channel_priority(0, 2);
+        client.set_channel_priority(1, 1);
+        for _ in 0..2 {
+            send(&mut world, 2, &pattern(40_000, 1)); // the second waits until the program has taken the first
+        }
+        world.run(secs(1));
+        send(&mut world, 1, b"urgent");
+        world.run(secs(1));
+        let taken = take(&mut world);
+        assert!(taken.ends_with(&[(2, 40_000), (1, 6)]), "{taken:?}");
+        world.run(secs(1));
+        assert_eq!(take(&mut world), [(2, 40_000)]);
+    }
+}
