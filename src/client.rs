@@ -442,6 +442,8 @@ impl Client {
         self.shaping.message_rate = rate;
         if let Some(connection) = &mut self.connection {
             connection.set_message_rate(self.context.tick.now, rate);
+            // What waited may be due at another time now.
+            self.stirred = true;
         }
     }
 

@@ -315,6 +315,23 @@ fn a_message_rate_holds_for_channels_and_not_for_channel_0() {
     }
 }
 
+/// A program that sleeps until the engine's timer is woken at once when there is no rate any more.
+#[test]
+fn what_a_rate_held_back_is_due_once_the_rate_is_gone() {
+    let mut world = world_with(1, over(20), |_| {});
+    world.clients[0].client.set_message_rate(Some(1000));
+    for _ in 0..5 {
+        send(&mut world, 1, ReliableOrdered, &pattern(5000, 1)).unwrap();
+    }
+    world.run(ms(500));
+    assert_eq!(on_channels(&mut world).len(), 1);
+    assert!(world.clients[0].client.poll_timeout().unwrap() > world.now);
+    world.clients[0].client.set_message_rate(None);
+    assert!(world.clients[0].client.poll_timeout().unwrap() <= world.now);
+    world.run(ms(100));
+    assert_eq!(on_channels(&mut world).len(), 4);
+}
+
 #[test]
 fn an_oversized_message_is_paid_for_in_silence() {
     let mut world = world_with(1, over(20), |_| {});
