@@ -400,7 +400,8 @@ impl Server {
                 self.look_at(index);
             }
         }
-        while let Some(index) = self.timers.pop_due(now) {
+        // What falls between two updates is due at the nearer, as acknowledgements count it.
+        while let Some(index) = self.timers.pop_due(now + self.context.tick.interval() / 2) {
             if self.look_at(index) {
                 self.activate(index);
             }

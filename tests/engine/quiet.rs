@@ -308,3 +308,27 @@ fn a_timeout_of_less_than_a_second_is_no_timeout_of_never() {
     world.run(secs(2));
     assert_eq!(world.state(client), ConnectionTimedOut);
 }
+
+/// At rates of updates that are too fast to acknowledge at each.
+#[test]
+fn a_server_acknowledges_at_the_update_that_is_nearest_to_25_ms() {
+    for hertz in [85, 90, 100, 110, 120, 144, 240, 1000] {
+        let mut world = World::connected(1, 1);
+        world.tick = Duration::from_secs(1) / hertz;
+        world.run(secs(2));
+        let server = world.servers[0].address;
+        for _ in 0..10 {
+            world.client_sends(0, ReliableOrdered, b"x");
+            world.step();
+            // It leaves in this update and arrives in the next.
+            let sent = world.now;
+            world.recording = Some(Vec::new());
+            while !world.recording.as_ref().unwrap().iter().any(|datagram| datagram.from == server) {
+                world.step();
+            }
+            let waited = world.now.since(sent) - world.tick;
+            assert!(waited <= ms(25) + world.tick / 2, "{waited:?} at {hertz} Hz");
+            world.run(ms(300));
+        }
+    }
+}
