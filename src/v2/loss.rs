@@ -390,8 +390,11 @@ impl LossDetector {
 
     /// The peer is at another address and has proven it. That nothing came back from the old one says nothing
     /// of this one: what went there is sent again after one probe timeout, however many passed.
-    pub fn on_moved(&mut self) {
-        self.probes = 0;
+    pub fn on_moved(&mut self, now: Instant) {
+        if self.probes > 0 {
+            self.probes = 0;
+            self.last_resendable_at = now;
+        }
     }
 
     /// The path leads elsewhere now: what was learned of the old one is no longer true.

@@ -91,6 +91,30 @@ fn an_idle_client_that_lost_only_its_address_plays_on_within_three_seconds() {
     }
 }
 
+/// However long nothing came back from where it was: what waits for it leaves one probe timeout after it is heard.
+#[test]
+fn a_client_that_returns_to_an_address_gets_at_once_what_waits_for_it() {
+    for silence in 0..6 {
+        let network = SimulatorConfig { latency: ms(25), ..Default::default() };
+        let mut world = World::connected_over(silence, 1, network);
+        let home = world.clients[0].address;
+        world.run(secs(1));
+        world.clients[0].address = address("10.7.7.7:40000");
+        let play = |world: &mut World, steps, dead: bool| {
+            for _ in 0..steps {
+                world.client_sends(0, Unreliable, &[1; 32]);
+                world.step_losing(|_| dead);
+            }
+        };
+        play(&mut world, 120, false);
+        world.server_sends(0, ReliableOrdered, b"where are you");
+        play(&mut world, 240 + 10 * silence, true);
+        world.clients[0].address = home;
+        play(&mut world, 30, false);
+        assert_eq!(world.clients[0].received, [(true, b"where are you".to_vec())], "{silence}");
+    }
+}
+
 /// An attacker who copies a genuine packet and sends it first, from somebody else's address.
 #[test]
 fn a_spoofed_address_gets_at_most_three_times_what_it_sent_and_loses_the_connection_again() {

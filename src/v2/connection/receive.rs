@@ -75,7 +75,11 @@ impl Connection {
         self.confirmed |= self.side == Side::Server;
         self.statistics.on_received(now, size);
         self.received.insert(number, arrival.at, urgency, self.loss.sent.next_number());
+        let before = self.path.current().remote;
         let change = self.path.on_packet(arrival.path, size, newest, now, &mut context.generator);
+        if self.path.current().remote != before && self.path.allowance().is_none() {
+            self.loss.on_moved(now);
+        }
         self.on_path_change(change);
 
         for (frame, position) in Frames::new(frames).flatten().zip(0..) {
@@ -142,7 +146,7 @@ impl Connection {
                 let was_moving = self.path.allowance().is_some();
                 let change = self.path.on_echo(&echo);
                 if was_moving && self.path.allowance().is_none() {
-                    self.loss.on_moved();
+                    self.loss.on_moved(context.tick.now);
                 }
                 self.on_path_change(change);
             }
