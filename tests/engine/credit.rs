@@ -84,3 +84,33 @@ fn what_fits_into_the_credit_does_not_wait_for_a_later_channel() {
         assert_eq!(take(&mut world), [(2, 40_000)]);
     }
 }
+
+/// The word that a message waits for credit is lost, and by then another message has taken of the credit: the next that
+/// waits has to say so, though it needs no more than was asked for.
+#[test]
+fn a_lost_word_of_waiting_is_said_again_for_whichever_message_waits_by_then() {
+    let mut world = connected(32 << 20, 512);
+    world.config.max_incoming_rate = Some(20_000);
+    world.restart_server(0);
+    world.connect(2);
+    world.run(secs(2));
+    let client = &mut world.clients[1].client;
+    let server = world.servers[0].address;
+    client.send(0, ReliableOrdered, 0, &pattern(1000, 1)).unwrap();
+    world.run(secs(1));
+    // 64 KiB less 1,064 bytes are left; this would take 65,064 and waits.
+    world.clients[1].client.send(2, ReliableOrdered, 0, &pattern(65_000, 2)).unwrap();
+    for _ in 0..4 {
+        world.step_losing(|datagram| datagram.to == server);
+    }
+    // This takes more than half a second at 20,000 bytes a second.
+    world.clients[1].client.send(0, ReliableOrdered, 0, &pattern(12_000, 3)).unwrap();
+    world.run(ms(250));
+    world.clients[1].client.send(1, ReliableOrdered, 0, &pattern(52_736, 4)).unwrap();
+    let mut taken = Vec::new();
+    for _ in 0..15 {
+        world.run(secs(1));
+        taken.extend(take(&mut world));
+    }
+    assert_eq!(taken, [(0, 1000), (0, 12_000), (1, 52_736), (2, 65_000)]);
+}

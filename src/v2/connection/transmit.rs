@@ -272,14 +272,17 @@ impl Connection {
                 sent.push(SentFrame::Credit);
             }
         }
+        if std::mem::take(&mut self.due.blocked) {
+            // The peer may not know of it, so that the next to wait has to say so, whenever it does and whatever it needs.
+            self.blocked_sent = None;
+        }
         if let Some(needed) = self.outbox.blocked_at()
-            && (self.due.blocked || self.blocked_sent < Some(needed))
+            && self.blocked_sent < Some(needed)
             && writer.blocked(needed)
         {
             self.blocked_sent = Some(needed);
             sent.push(SentFrame::Blocked);
         }
-        self.due.blocked = false;
         if self.due.limit && writer.limit(self.largest_datagram as u64) {
             self.due.limit = false;
             sent.push(SentFrame::Limit);
