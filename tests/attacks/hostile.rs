@@ -387,11 +387,15 @@ fn time_to_lend_to(clients: u64) -> Duration {
 
 #[test]
 fn a_crowd_that_wants_loans_costs_a_look_at_each_and_not_at_each_by_each() {
-    // Eight times as many cost eight times as much; each by each it would be 64 times.
-    let fastest = |clients| (0..4).map(|_| time_to_lend_to(clients)).min().unwrap();
-    let (few, many) = (fastest(250), fastest(2000));
-    let ratio = many.as_secs_f64() / few.as_secs_f64();
-    assert!(ratio < 30.0, "{few:?} and {many:?}");
+    // Eight times as many cost eight times as much; each by each it would be 64 times. The least of several times counts, of
+    // more where the machine has much else to do.
+    let (mut few, mut many) = (Duration::MAX, Duration::MAX);
+    let is_a_look_at_each = (1..=16).any(|round| {
+        few = few.min(time_to_lend_to(250));
+        many = many.min(time_to_lend_to(2000));
+        round % 4 == 0 && many < 30 * few
+    });
+    assert!(is_a_look_at_each, "{few:?} and {many:?}");
 }
 
 /// Programs that use no channels never take channel messages; nobody fills the memory with them.
