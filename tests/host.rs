@@ -159,25 +159,27 @@ fn d18_players_do_not_wait_behind_a_flood_and_strangers_only_for_as_long_as_it_l
     let mut client = pair.client(1);
     let to = pair.server.bound_addresses().next().unwrap();
     let attacker = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let noise = |pair: &mut Pair, count: usize| {
+    let noise_for = |pair: &mut Pair, count: usize, dt: f64| {
         let before = pair.server.counters().unwrap().received();
         for _ in 0..count {
             attacker.send_to(&[0x80; 60], to).unwrap();
         }
-        pair.server.update(DT, UNIX);
+        pair.server.update(dt, UNIX);
         pair.server.counters().unwrap().received() - before
     };
+    let noise = |pair: &mut Pair, count: usize| noise_for(pair, count, DT);
     // A batch is read however slow the machine is.
     assert_eq!(noise(&mut pair, 32), 32, "no more than an update reads is no flood");
-    noise(&mut pair, 6000);
-    // What waited before is read first.
+    // On a slow machine too an update has the time to see that it is one, and little passes until all that waited is
+    // read: strangers are thinned no more meanwhile.
+    noise_for(&mut pair, 6000, 0.1);
     let rest = |pair: &mut Pair| {
-        std::iter::from_fn(|| Some(noise(pair, 0)).filter(|&read| read > 0)).sum::<u64>()
+        std::iter::from_fn(|| Some(noise_for(pair, 0, 0.001)).filter(|&read| read > 0)).sum::<u64>()
     };
     rest(&mut pair);
-    let share = noise(&mut pair, 2000) + rest(&mut pair);
-    // One in four, or in eight or fewer where the machine was slow to read what waited.
-    assert!((20..700).contains(&share), "{share}");
+    let share = noise_for(&mut pair, 2000, 0.001) + rest(&mut pair);
+    // One in four.
+    assert!((150..700).contains(&share), "{share}");
     // A player's come all, and one that comes now gets in.
     for number in 0..200u8 {
         client.send(0, Delivery::Unreliable, 0, &[number]).unwrap();
