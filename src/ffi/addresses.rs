@@ -2,7 +2,7 @@
 
 use super::client::{cn_client_t, not_connected, with_client};
 use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
-use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome, success};
 use super::server::{cn_server_t, with_server};
 use crate::endpoint::Printed;
 use std::ffi::{c_char, c_int};
@@ -88,12 +88,7 @@ pub unsafe extern "C" fn cnx_server_start_dual(
         ));
     }
     // SAFETY: the caller passes a server.
-    unsafe {
-        with_server(server, internal_failure(), |server| match server.start(&addresses) {
-            Ok(()) => success(),
-            Err(error) => failure_with(error),
-        })
-    }
+    unsafe { with_server(server, internal_failure(), |server| outcome(server.start(&addresses))) }
 }
 
 /// Where a server listens, as `cnx_server_bound_endpoint`, for one of `cnx_server_start_dual` too: writes up

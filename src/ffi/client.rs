@@ -1,6 +1,6 @@
 //! Clients (the header's section CLIENT).
 
-use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome, success};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::client::ClientState;
 use crate::crypto::random;
@@ -107,12 +107,7 @@ pub unsafe extern "C" fn cn_client_connect(
     // SAFETY: the caller's token has TOKEN_SIZE bytes.
     let token = unsafe { connect_token.cast::<[u8; TOKEN_SIZE]>().read_unaligned() };
     // SAFETY: the caller passes a client.
-    unsafe {
-        with_client(client, internal_failure(), |client| match client.connect(&token) {
-            Ok(()) => success(),
-            Err(error) => failure_with(error),
-        })
-    }
+    unsafe { with_client(client, internal_failure(), |client| outcome(client.connect(&token))) }
 }
 
 /// Ends the connection, or the attempt at one: the server is told, and the socket is closed. The state becomes

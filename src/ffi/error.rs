@@ -115,6 +115,14 @@ pub(crate) fn failure_with(text: impl fmt::Display) -> cn_result_t {
     cn_result_t { code: FAILURE, details: buffer.0.as_ptr().cast_const().cast() }
 }
 
+/// The result of a call that may fail with an error for people.
+pub(crate) fn outcome(result: Result<(), impl fmt::Display>) -> cn_result_t {
+    match result {
+        Ok(()) => success(),
+        Err(error) => failure_with(error),
+    }
+}
+
 /// The result of a call in which the library itself went wrong. It is at hand in every call, so it costs
 /// nothing.
 pub(crate) const fn internal_failure() -> cn_result_t {

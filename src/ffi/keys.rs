@@ -1,7 +1,7 @@
 //! The key pairs whose tokens a server accepts, of either protocol (the section KEYS of `cute_net_x.h`).
 
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, keygen};
-use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::error::{cn_result_t, failure, internal_failure, outcome, success};
 use super::server::{cn_server_t, with_server};
 use crate::crypto::key_pair::{PublicKey, SecretKey};
 use crate::token::Version;
@@ -44,10 +44,7 @@ pub unsafe extern "C" fn cnx_server_add_key(
     let (public, secret) = unsafe { (PublicKey((*public_key).key), SecretKey((*secret_key).key)) };
     // SAFETY: the caller passes a server.
     unsafe {
-        with_server(server, internal_failure(), |server| match server.add_key(&public, &secret) {
-            Ok(()) => success(),
-            Err(error) => failure_with(error),
-        })
+        with_server(server, internal_failure(), |server| outcome(server.add_key(&public, &secret)))
     }
 }
 

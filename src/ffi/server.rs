@@ -3,7 +3,7 @@
 use super::client::{delivery, rtt_ms, send_result, simulator_seed};
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key, secret_key};
 use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
-use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
 use crate::log::{self, Level};
@@ -260,12 +260,7 @@ pub unsafe extern "C" fn cn_server_start(
         Err(error) => return error,
     };
     // SAFETY: the caller passes a server.
-    unsafe {
-        with_server(server, internal_failure(), |server| match server.start(&[address]) {
-            Ok(()) => success(),
-            Err(error) => failure_with(error),
-        })
-    }
+    unsafe { with_server(server, internal_failure(), |server| outcome(server.start(&[address]))) }
 }
 
 /// Sends all clients away as `cn_server_disconnect_client` with `notify_client`, and closes the socket. What they
