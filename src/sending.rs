@@ -122,9 +122,4 @@ impl Priorities {
         let priority = |channel: &u8| self.of_channels.get(usize::from(*channel));
         self.order.chunk_by(move |a, b| priority(a) == priority(b))
     }
-
-    /// Each wire channel with its priority.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, i32)> {
-        (0u8..).zip(self.of_channels)
-    }
 }

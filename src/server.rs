@@ -27,7 +27,7 @@ use crate::endpoint::{self, Path};
 use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
-use crate::sending::{SendError, Shaping};
+use crate::sending::{Priorities, SendError, Shaping};
 use crate::time::Instant;
 use crate::timer_queue::TimerQueue;
 use crate::token::{PairKey, USER_DATA_SIZE};
@@ -492,8 +492,14 @@ impl Server {
     /// is queued too. Of what waits the higher leaves first, of equal ones the lower channel; unless set
     /// it is 0. It is strict: a lower one waits for as long as there is something of a higher one.
     pub fn set_channel_priority(&mut self, channel: u8, priority: i32) {
-        self.setup.shaping.priorities.set(channel, priority);
-        let priorities = self.setup.shaping.priorities;
+        let mut priorities = self.setup.shaping.priorities;
+        priorities.set(channel, priority);
+        self.set_priorities(priorities);
+    }
+
+    /// Sets the priorities of all wire channels; see [`set_channel_priority`](Self::set_channel_priority).
+    pub fn set_priorities(&mut self, priorities: Priorities) {
+        self.setup.shaping.priorities = priorities;
         self.slots.for_each(|_, client| client.connection.set_priorities(priorities));
     }
 

@@ -209,9 +209,7 @@ impl ServerHost {
         };
         let bound: Vec<SocketAddr> = ports.bound().collect();
         let mut engine = Server::new(config, &bound, &self.public, seed);
-        for (channel, priority) in self.shaping.priorities.iter() {
-            engine.set_channel_priority(channel, priority);
-        }
+        engine.set_priorities(self.shaping.priorities);
         engine.set_message_rate(self.shaping.message_rate);
         if let Some(earlier) = self.engine.take() {
             engine.inherit(earlier);
