@@ -11,9 +11,9 @@ mod transfer;
 #[path = "../tests/engine/world.rs"]
 mod world;
 
+use cute_net::duration::Duration;
 use link::LinkConfig;
 use std::fmt::Write as _;
-use std::time::Duration;
 use transfer::{median_transfer, two_transfers};
 
 const ROUND_TRIPS: [u64; 4] = [20, 50, 100, 200];

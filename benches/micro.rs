@@ -6,6 +6,7 @@ use cute_net::bytes::Writer;
 use cute_net::crypto::Key;
 use cute_net::crypto::cipher::{Cipher, PacketCipher, TAG_SIZE};
 use cute_net::crypto::random::Generator;
+use cute_net::duration::Duration;
 use cute_net::endpoint;
 use cute_net::message::Delivery;
 use cute_net::time::{Instant, Tick};
@@ -18,7 +19,6 @@ use cute_net::v2::frame_writer::{FrameWriter, MessageHead};
 use cute_net::v2::loss::LossDetector;
 use std::hint::black_box;
 use std::process::Command;
-use std::time::Duration;
 
 const SIZES: [usize; 3] = [32, 200, 1200];
 /// What the cipher covers besides the text: version, application id, and the header of a client's packet.

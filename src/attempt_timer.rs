@@ -2,8 +2,8 @@
 //! both protocols. Each phase of the handshake has the whole timeout, from the first update in it on, so
 //! that what the program did before does not count against the server (D37).
 
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// The rhythm of an attempt's packets, and the clock of its phase.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ mod handshake;
 use crate::connection::{Arrival, Connection, Context, End, Queued, Scope, Transmit};
 use crate::datagram::BASE_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
+use crate::duration::Duration;
 use crate::endpoint::{self, Path};
 use crate::message::{Delivery, Message};
 use crate::ready::{Ready, Source};
@@ -25,7 +26,6 @@ use crate::v2::keys::AssociatedPrefix;
 use crate::v2::packet::PacketType;
 use handshake::{AnyAttempt, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 /// Where a client stands; the numbers are `cn_client_state_t`'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message, Payload};
 use crate::prefetch::prefetch;
@@ -14,7 +15,6 @@ use crate::time::{Instant, Tick};
 use crate::token::Version;
 use crate::v2::sent_packets::SentFrame;
 use crate::{v1, v2};
-use std::time::Duration;
 
 /// An update longer than this is a pause of the program, and silence during it is nobody's fault.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -66,8 +66,8 @@ pub use client::{ClientHost, ConnectError, Wire};
 pub use networks::simulator_config;
 pub use server::{Departure, NotAllSent, ServerHost, ServerHostConfig, StartError};
 
+use crate::duration::Duration;
 use crate::message::Delivery;
-use std::time::Duration;
 
 /// When messages leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,6 +125,6 @@ struct SystemClock {
 impl SystemClock {
     fn since_last(&mut self) -> Duration {
         let now = std::time::Instant::now();
-        self.last.replace(now).map_or(Duration::ZERO, |last| now - last)
+        self.last.replace(now).map_or(Duration::ZERO, |last| (now - last).into())
     }
 }

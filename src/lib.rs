@@ -47,7 +47,7 @@
 //! # The modules, from the bottom up
 //!
 //! The ground:
-//! - [`time`]: the engine's clock, and the rhythm of the program's updates.
+//! - [`duration`], [`time`]: the engine's clock, and the rhythm of the program's updates.
 //! - [`bytes`]: reading and writing wire bytes.
 //! - [`endpoint`]: addresses, as text and as what is compared. [`datagram`]: how large one may be.
 //! - [`range_set`], [`slot_set`], [`keyed_map`], [`timer_queue`]: containers whose cost an attacker can't
@@ -86,6 +86,7 @@ pub mod connection;
 pub mod crypto;
 pub mod datagram;
 pub mod drop_reason;
+pub mod duration;
 pub mod endpoint;
 pub mod ffi;
 pub mod host;

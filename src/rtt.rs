@@ -3,7 +3,7 @@
 //! nearly every one back, so here it's taken out always. A peer that exaggerates gets early resends of
 //! what it asked for, later probes, and nothing else.
 
-use std::time::Duration;
+use crate::duration::Duration;
 
 /// The round trip assumed before one was measured.
 const INITIAL: Duration = Duration::from_millis(100);

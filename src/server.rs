@@ -23,6 +23,7 @@ use crate::connection::{Arrival, Connection, Context, Needed, Setup};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::{DropCounters, DropReason};
+use crate::duration::Duration;
 use crate::endpoint::{self, Path};
 use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::message::{Delivery, Message, Payload};
@@ -45,7 +46,6 @@ use lending::Lending;
 use slots::Slots;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 /// The time a client that was let in has to be heard, at least and at most.
 const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ struct Shown {
 
 /// A timeout as clients are told it: rounded up, because 0 is never.
 fn whole_seconds(timeout: Duration) -> u32 {
-    let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+    let seconds = timeout.as_nanos().div_ceil(Duration::from_secs(1).as_nanos());
     u32::try_from(seconds).unwrap_or(u32::MAX).max(1)
 }
 

@@ -3,10 +3,10 @@
 //! between the engine and the socket.
 
 use crate::crypto::random::Generator;
+use crate::duration::Duration;
 use crate::time::Instant;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::time::Duration;
 
 /// How bad the network is, in one direction. The default is a perfect one.
 #[derive(Clone, Copy, Debug, Default)]

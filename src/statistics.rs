@@ -1,8 +1,8 @@
 //! What programs are told of a connection's traffic over the last seconds: rates, loss, jitter. Kept as running
 //! sums: noting a packet costs one addition, reading a figure a few.
 
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 const SLOTS: usize = 8;
 const SLOT: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ struct Window {
 
 impl Window {
     fn slot_of(now: Instant) -> u64 {
-        now.as_nanos() / SLOT.as_nanos() as u64
+        now.as_nanos() / SLOT.as_nanos()
     }
 
     /// Notes something in the slot of this moment.
@@ -66,7 +66,7 @@ impl Window {
     /// Kilobits (1000 bits) a second of what are bytes.
     fn kbps(&self, now: Instant, bytes: impl Fn(&Slot) -> u32) -> f64 {
         let Some(since) = self.since else { return 0.0 };
-        let into_slot = Duration::from_nanos(now.as_nanos() % SLOT.as_nanos() as u64);
+        let into_slot = Duration::from_nanos(now.as_nanos() % SLOT.as_nanos());
         let span = now.since(since).min(SLOT * (SLOTS as u32 - 1) + into_slot);
         if span.is_zero() {
             0.0
@@ -158,7 +158,7 @@ impl Statistics {
     /// The jitter: how far measured round trips were from the mean of those just before, on average. Old ones
     /// weigh less, a third after three seconds. Zero before the second measurement.
     pub fn jitter(&self) -> Duration {
-        Duration::try_from_secs_f32(self.round_trips.deviation).unwrap_or_default()
+        Duration::from_secs_f64(self.round_trips.deviation.into())
     }
 
     /// Kilobits (1000 bits) a second that came lately, UDP payload.

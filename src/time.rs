@@ -2,9 +2,9 @@
 //! passes to update. No part of the engine reads a clock, so a seed and a list of `dt` reproduce
 //! any run. Unix seconds are a separate input, used for the expiry of connect tokens alone.
 
+use crate::duration::Duration;
 use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
-use std::time::Duration;
 
 /// A point on the engine's clock.
 ///
@@ -45,16 +45,11 @@ impl std::fmt::Debug for Instant {
     }
 }
 
-/// The nanoseconds of a duration, at most `u64::MAX`. In 64 bits: this is done many times for every packet.
-const fn nanos(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(duration.subsec_nanos() as u64)
-}
-
 impl Add<Duration> for Instant {
     type Output = Instant;
 
     fn add(self, duration: Duration) -> Instant {
-        Instant(self.0.saturating_add(nanos(duration)))
+        Instant(self.0.saturating_add(duration.as_nanos()))
     }
 }
 
@@ -62,7 +57,7 @@ impl Sub<Duration> for Instant {
     type Output = Instant;
 
     fn sub(self, duration: Duration) -> Instant {
-        Instant::from_nanos(self.as_nanos().saturating_sub(nanos(duration)))
+        Instant::from_nanos(self.as_nanos().saturating_sub(duration.as_nanos()))
     }
 }
 
@@ -88,8 +83,7 @@ impl Clock {
 
     /// Advances by `dt` seconds and returns that step, within bounds. Negative and not-a-number count as zero.
     pub fn advance(&mut self, dt: f64) -> Duration {
-        // `as` maps NaN and negative values to zero and saturates above.
-        let step = Duration::from_nanos((dt * 1e9) as u64).min(LONGEST_STEP);
+        let step = Duration::from_secs_f64(dt).min(LONGEST_STEP);
         self.now = (self.now + step).min(LATEST);
         step
     }

@@ -71,8 +71,8 @@ impl TokenBucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duration::Duration;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn at(nanos: u64) -> Instant {
         Instant::from_nanos(nanos)

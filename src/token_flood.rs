@@ -4,12 +4,12 @@
 //! used: nobody can fill memory, or choose for long whom to share a count with. (Against D18 and D19 of the original.)
 
 use crate::crypto::random::Generator;
+use crate::duration::Duration;
 use crate::endpoint;
 use crate::keyed_map::KeyedHash;
 use crate::time::{Instant, Tick};
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 /// Counts start again after this.
 const WINDOW: Duration = Duration::from_secs(1);

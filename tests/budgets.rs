@@ -11,6 +11,7 @@ mod world;
 use cute_net::client::ClientState;
 use cute_net::crypto::key_pair;
 use cute_net::crypto::random::Generator;
+use cute_net::duration::Duration;
 use cute_net::host::{ServerHost, ServerHostConfig};
 use cute_net::message::Delivery;
 use cute_net::time::Instant;
@@ -18,7 +19,6 @@ use cute_net::token::{PairKey, Version};
 use cute_net::used_tokens::UsedTokens;
 use cute_net::v1;
 use memory::live;
-use std::time::Duration;
 use world::{World, pattern};
 
 /// A used token has 24 bytes; its client, with no other one, the rest of these.

@@ -8,11 +8,11 @@ mod pair;
 mod recorded;
 
 use cute_net::connection::End;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::{ReliableOrdered, Unreliable};
 use cute_net::reason::DisconnectReason;
 use cute_net::simulator::SimulatorConfig;
 use pair::{CLIENT, Pair, SERVER, pattern};
-use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 

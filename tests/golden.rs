@@ -6,6 +6,7 @@
 use cute_net::bytes::Writer;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{SecretKey, TokenKey};
+use cute_net::duration::Duration;
 use cute_net::endpoint;
 use cute_net::message::Delivery;
 use cute_net::reason::DenyReason;
@@ -17,7 +18,6 @@ use cute_net::v2::keys::{AssociatedPrefix, SessionKeys};
 use cute_net::v2::packet::{PacketSeal, Side};
 use cute_net::v2::token::{self, TokenPacket};
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// `N` bytes counting up from `first`.
 fn counting<const N: usize>(first: u8) -> [u8; N] {

@@ -9,6 +9,7 @@ use cute_net::client::{Client, ClientState};
 use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair;
+use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
@@ -16,7 +17,6 @@ use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 1], 5000);
 

@@ -85,8 +85,8 @@ impl Soak {
         let mut pair = Pair::with_clients("127.0.0.1:0", PLAYERS);
         let address = pair.server.bound_addresses().next().unwrap();
         let network = SimulatorConfig {
-            latency: Duration::from_secs(1),
-            jitter: Duration::from_millis(50),
+            latency: Duration::from_secs(1).into(),
+            jitter: Duration::from_millis(50).into(),
             loss: 0.25,
             duplicate: 0.25,
             ..SimulatorConfig::default()

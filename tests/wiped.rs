@@ -7,6 +7,7 @@ use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::cipher::{Cipher, PacketCipher};
 use cute_net::crypto::key_pair;
+use cute_net::duration::Duration;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
@@ -19,7 +20,6 @@ use cute_net::v2::keys::SessionKeys;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// The secrets that must not be found.
 static SECRETS: [[AtomicU8; 32]; 16] = [const { [const { AtomicU8::new(0) }; 32] }; 16];

@@ -4,11 +4,11 @@
 
 use arbitrary::Arbitrary;
 use cute_net::client::ClientState;
+use cute_net::duration::Duration;
 use cute_net::token::Version;
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::{SERVER, World};
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 enum Act {

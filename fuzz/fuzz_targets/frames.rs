@@ -6,6 +6,7 @@
 use arbitrary::Arbitrary;
 use cute_net::bytes::VARINT_MAX;
 use cute_net::client::{Client, ClientState};
+use cute_net::duration::Duration;
 use cute_net::message::Delivery;
 use cute_net::token::Version;
 use cute_net::v2::frame::{Accept, Fragment, Frame, Frames, MAX_ACK_RANGES};
@@ -15,7 +16,6 @@ use cute_net_fuzz::hostile::{HOST, Hostile};
 use cute_net_fuzz::memory::Budget;
 use cute_net_fuzz::{DELIVERIES, SERVER, UNIX, World, arrival, sent_by_client};
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 struct Input {

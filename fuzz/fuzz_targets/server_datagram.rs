@@ -4,12 +4,12 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use cute_net::duration::Duration;
 use cute_net::token::Version;
 use cute_net::v2::packet::PacketType;
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::{Datagram, World};
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 enum Act {

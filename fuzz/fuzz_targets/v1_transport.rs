@@ -4,13 +4,13 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use cute_net::duration::Duration;
 use cute_net::token::Version;
 use cute_net_fuzz::damage::{Edit, damage};
 use cute_net_fuzz::hostile_1_00::{HOST, Hostile};
 use cute_net_fuzz::memory::Budget;
 use cute_net_fuzz::{DELIVERIES, SERVER, World};
 use libfuzzer_sys::fuzz_target;
-use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
 struct Input {

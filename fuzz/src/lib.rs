@@ -12,6 +12,7 @@ use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey, TokenKey};
 use cute_net::datagram::LARGEST_DATAGRAM;
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
@@ -21,7 +22,6 @@ use cute_net::v1;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 pub const APPLICATION: u64 = 77;
 /// Unix seconds at the start of every run.

@@ -5,6 +5,7 @@ use super::{Client, ClientState};
 use crate::attempt_timer::AttemptTimer;
 use crate::connection::{Arrival, Connection, Setup};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::ready::InboxBudget;
 use crate::reason::DenyReason;
 use crate::sending::Shaping;
@@ -12,7 +13,6 @@ use crate::time::Instant;
 use crate::token::{ConnectToken, Version};
 use crate::v2::attempt::{Attempt, SEND_INTERVAL};
 use crate::{v1, v2};
-use std::time::Duration;
 
 /// A server that is silent for this long, or for this many probe timeouts if that is longer, is asked whether it
 /// still has the connection.

@@ -4,13 +4,13 @@ use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
 use crate::client::ClientState;
 use crate::crypto::random;
+use crate::duration::Duration;
 use crate::host::{ClientHost, simulator_config};
 use crate::log::{self, Level};
 use crate::message::{Delivery, Message};
 use crate::sending::SendError;
 use crate::token::TOKEN_SIZE;
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::time::Duration;
 
 /// A client: connects to one server at a time, sends it packets and receives its.
 ///

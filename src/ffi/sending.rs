@@ -4,9 +4,9 @@ use super::bytes;
 use super::client::{cn_client_t, delivery, with_client};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
 use super::server::{cn_server_t, slot, with_server};
+use crate::duration::Duration;
 use crate::host::{NotAllSent, SendMode};
 use std::ffi::{c_int, c_void};
-use std::time::Duration;
 
 /// `cnx_send_mode_t`: any int may come from C.
 #[repr(transparent)]

@@ -5,6 +5,7 @@ use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key
 use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome};
 use super::{Handle, bytes, destroy, free_block, guarded, into_block, with_host};
+use crate::duration::Duration;
 use crate::host::{ServerHost, ServerHostConfig, simulator_config};
 use crate::log::{self, Level};
 use crate::message::Message;
@@ -13,7 +14,6 @@ use crate::statistics::Statistics;
 use crate::time::Instant;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
-use std::time::Duration;
 
 /// A server: lets clients with connect tokens in, receives their packets and sends them packets.
 ///
@@ -213,14 +213,13 @@ pub(crate) fn rate(bytes_per_second: c_int) -> Option<u32> {
 /// Makes a server with room for `max_clients` clients, brought into the range from 1 to 65535.
 fn create(config: &cn_server_config_t, max_clients: c_int) -> *mut cn_server_t {
     let timeout = u64::try_from(config.connection_timeout).ok().filter(|&seconds| seconds > 0);
-    let resend = config.resend_rate.clamp(0.0, 3600.0);
     let ctx = config.user_allocator_context;
     let config = ServerHostConfig {
         application_id: config.application_id,
         public_key: public_key(&config.public_key),
         secret_key: secret_key(&config.secret_key),
         connection_timeout: timeout.map(Duration::from_secs),
-        resend_ceiling: Duration::try_from_secs_f64(resend).unwrap_or(Duration::MAX),
+        resend_ceiling: Duration::from_secs_f64(config.resend_rate.min(3600.0)),
         max_outgoing_rate: rate(config.max_outgoing_bytes_per_second),
         max_incoming_rate: rate(config.max_incoming_bytes_per_second),
     };

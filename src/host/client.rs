@@ -9,6 +9,7 @@ use crate::connection::{Arrival, Connection, Transmit};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use crate::drop_reason::{DropCounters, DropReason};
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Message};
 use crate::reason::{DenyReason, DisconnectReason};
@@ -21,7 +22,6 @@ use crate::token::{InvalidToken, TOKEN_SIZE};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
 
 const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 1 << 20, send_buffer: 1 << 20 };
 /// An update of a client reads as much as one of a server with this many.
@@ -341,7 +341,7 @@ impl ClientHost {
             let Some(remote) = client.server() else { return false };
             let arrival = Arrival { path: Path { remote, local: None }, at: clock.now() };
             networks.hand(&arrival, buffer.get_mut(..size), client);
-            if start.elapsed() >= budget.time {
+            if Duration::from(start.elapsed()) >= budget.time {
                 break;
             }
         }

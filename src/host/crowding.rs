@@ -5,11 +5,11 @@
 //! Where the system can't do that (Linux can, for up to 1,500 players), all wait alike.
 
 use crate::crypto::random;
+use crate::duration::Duration;
 use crate::socket::{MOST_KNOWN, Socket};
 use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// Of strangers one in 2^2 is let through at first, and never fewer than one in 2^6.
 const FIRST: u32 = 2;

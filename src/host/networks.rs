@@ -5,11 +5,11 @@ use super::ReadBudget;
 use super::ports::{Ports, Receiver};
 use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::simulator::{Simulator, SimulatorConfig};
 use crate::socket::SEND_SIZE;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// Simulated networks, each only if asked for.
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl<R: Receiver> Receiver for IntoNetwork<'_, R> {
 /// A kind of network as the C functions set it: seconds and chances, whatever they are.
 pub fn simulator_config(latency: f64, jitter: f64, loss: f64, duplicate: f64) -> SimulatorConfig {
     let number = |value: f64| if value.is_nan() { 0.0 } else { value };
-    let seconds = |value| Duration::try_from_secs_f64(number(value).min(3600.0)).unwrap_or_default();
+    let seconds = |value| Duration::from_secs_f64(number(value).min(3600.0));
     let chance = |value| number(value).clamp(0.0, 1.0);
     SimulatorConfig {
         latency: seconds(latency),

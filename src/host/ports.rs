@@ -5,13 +5,13 @@ use super::ReadBudget;
 use super::crowding::Crowding;
 use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint::{Path, Printed};
 use crate::log::{self, Level};
 use crate::socket::{BATCH, Inbound, Outbound, Received, SEND_SIZE, SendThread, Socket, SocketOptions};
 use crate::time::Instant;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// Who takes in what is read.
 pub(super) trait Receiver {
@@ -226,7 +226,7 @@ impl Port {
                 }
             }
             // However slow the machine is at this moment, a batch is read.
-            let over_time = seen >= BATCH && start.elapsed() >= budget.time;
+            let over_time = seen >= BATCH && Duration::from(start.elapsed()) >= budget.time;
             if seen >= budget.datagrams || over_time {
                 self.is_flooded = seen >= LEAST_FLOOD;
                 return true;

@@ -9,6 +9,7 @@ use crate::crypto::key_pair::{KeyError, MAX_PAIRS, PublicKey, SecretKey};
 use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
+use crate::duration::Duration;
 use crate::endpoint::Printed;
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
@@ -23,7 +24,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 const OPTIONS: SocketOptions = SocketOptions { receive_buffer: 4 << 20, send_buffer: 4 << 20 };
 

@@ -5,6 +5,7 @@ use super::depart::EndedBy;
 use super::{Client, LEAST_HANDSHAKE, LONGEST_HANDSHAKE, MAX_REPLIES, Server, Shown, whole_seconds};
 use crate::connection::{Arrival, Connection};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::rate_limit::LEAST_RATE;
 use crate::reason::{DenyReason, DisconnectReason};
 use crate::token_flood::Sender;
@@ -13,7 +14,6 @@ use crate::v2::admission::{OpenToken, Reply};
 use crate::v2::frame::Accept;
 use crate::v2::handshake::{Request, Response};
 use crate::v2::keys::{CookieBytes, SessionKeys};
-use std::time::Duration;
 
 /// Responses under different cookies that one connection may be moved by before its client is heard.
 const MAX_COOKIES: usize = 4;

@@ -4,12 +4,12 @@
 
 use super::Server;
 use super::depart::EndedBy;
+use crate::duration::Duration;
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::v2::send_space::SendCredit;
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 /// Memory for what all clients send, unless set.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;

@@ -10,6 +10,7 @@ use super::{
     BATCH, Inbound, InboundInfo, Outbound, OutboundInfo, RECEIVE_SIZE, Received, SEND_SIZE, for_family,
     stranger_filter,
 };
+use crate::duration::Duration;
 use crate::endpoint::{self, Path};
 use name::{NAME_SIZE, Name};
 use socket2::Socket as RawSocket;
@@ -17,7 +18,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Datagrams are marked not to be cut on the way.
 pub(super) const NEVER_CUTS: bool = true;
@@ -120,7 +121,7 @@ impl Socket {
                 _ => Received::Error,
             };
         }
-        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into();
         for ((header, name), info) in
             headers.iter().zip(&names).zip(&mut inbound.infos).take(count as usize)
         {
@@ -135,7 +136,7 @@ impl Socket {
                 path: Path { remote: endpoint::canonical(from), local },
                 // A size no buffer has: the datagram is dropped and counted.
                 size: if truncated { usize::MAX } else { header.msg_len as usize },
-                age: stamp.map_or(Duration::ZERO, |stamp| clock.saturating_sub(stamp)),
+                age: stamp.map_or(Duration::ZERO, |stamp| Duration::saturating_sub(clock, stamp)),
             };
         }
         inbound.count = count as usize;
@@ -370,8 +371,8 @@ unsafe fn read_control(header: &libc::msghdr) -> (Option<IpAddr>, Option<Duratio
                 (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
                     let time: libc::timespec = data.cast::<libc::timespec>().read_unaligned();
                     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-                    stamp =
-                        Some(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default()));
+                    let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
+                    stamp = Some(Duration::from_secs(seconds) + Duration::from_nanos(nanos));
                 }
                 _ => {}
             }

@@ -20,13 +20,13 @@ use portable as imp;
 pub use send_thread::SendThread;
 
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
+use crate::duration::Duration;
 use crate::endpoint::{Path, Printed};
 use crate::log::{self, Level};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 /// Datagrams one call reads or writes.
 pub const BATCH: usize = 32;
@@ -446,7 +446,7 @@ mod tests {
             let mut server = Socket::bind(wildcard.parse().unwrap(), OPTIONS).unwrap();
             let reached = SocketAddr::new(host.parse().unwrap(), server.local_address().port());
             let client = std::net::UdpSocket::bind(SocketAddr::new(reached.ip(), 0)).unwrap();
-            client.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            client.set_read_timeout(Some(Duration::from_secs(2).into())).unwrap();
             client.send_to(b"hello", reached).unwrap();
             let mut inbound = Inbound::default();
             while server.receive(&mut inbound) == Received::Empty {}

@@ -2,13 +2,13 @@
 //! says: to which of several own addresses a datagram was sent, and when it reached the kernel.
 
 use super::{Inbound, InboundInfo, Outbound, RECEIVE_SIZE, Received, for_family};
+use crate::duration::Duration;
 use crate::endpoint::{self, Path};
 use socket2::Socket as RawSocket;
 use std::io;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 use std::net::SocketAddr;
 use std::net::UdpSocket;
-use std::time::Duration;
 
 /// There is no common way to mark datagrams not to be cut.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -11,6 +11,7 @@ use crate::connection::{Arrival, Transmit};
 use crate::crypto::key_pair::PublicKey;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint;
 use crate::keyed_map::KeyedHash;
 use crate::time::Instant;
@@ -19,7 +20,6 @@ use crate::used_tokens::UsedTokens;
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// Signatures that are checked in an update: some milliseconds.
 pub const SIGNATURES_PER_UPDATE: u32 = 32;

@@ -119,7 +119,7 @@ mod tests {
     use super::super::packet::MAX_SIZE;
     use super::*;
     use crate::crypto::Key;
-    use std::time::Duration;
+    use crate::duration::Duration;
 
     const ACCEPTED: Accepted = Accepted { client_id: 1, max_clients: 32, connection_timeout: 10 };
     const TOKEN: [u8; PACKET_SIZE] = [0; PACKET_SIZE];

@@ -10,6 +10,7 @@ use super::packet_seal::PacketSeal;
 use super::transport::Transport;
 use crate::connection::{Arrival, Context, End, Queued, Scope, Setup, Transmit};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
 use crate::rate_limit::{self, OutgoingCap};
@@ -18,7 +19,6 @@ use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
-use std::time::Duration;
 
 /// Keepalives, requests and what repeats leave at this interval (in the original `CN_PROTOCOL_SEND_RATE`).
 pub const SEND_INTERVAL: Duration = Duration::from_millis(100);

@@ -10,13 +10,13 @@ use super::token::{TokenId, TokenSecret};
 use crate::connection::Transmit;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::time::Instant;
 use crate::token::USER_DATA_SIZE;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 /// The longest a handshake waits for its response.

@@ -2,10 +2,10 @@
 //! for one may be left behind by newer ones (D35), and where no data goes out they go alone (D34), never in
 //! answer to acknowledgements alone.
 
+use crate::duration::Duration;
 use crate::replay::ReplayWindow;
 use crate::time::{Instant, Tick};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// How long an acknowledgement waits for data to ride on.
 const DELAY: Duration = Duration::from_millis(20);

@@ -5,11 +5,11 @@
 use super::payload::{FRAGMENT_SIZE, Fragment, fragments};
 use super::sent_packets::SentFragment;
 use super::window::Window;
+use crate::duration::Duration;
 use crate::message::MESSAGE_COST;
 use crate::rtt::RttEstimator;
 use crate::time::{Instant, Tick};
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Messages that may be begun at a time. The original loses messages 1024 ahead, and hangs when a full queue of
 /// 1024 gets another message (D23): a quarter leaves its program three updates to take some.

@@ -2,9 +2,9 @@
 //! A peer reports on 32 packets at a time; what it never reported on counts neither as arrived nor as lost.
 
 use super::payload::AckHeader;
+use crate::duration::Duration;
 use crate::time::Instant;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Packets that are remembered (the original's window), whatever they carried,
 const REMEMBERED: usize = 1024;

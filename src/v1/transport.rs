@@ -12,12 +12,12 @@ use super::unreliable_queue::UnreliableQueue;
 use crate::bytes::{Malformed, Writer};
 use crate::connection::Scope;
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::message::{Delivery, MESSAGE_COST};
 use crate::ready::InboxBudget;
 use crate::rtt::RttEstimator;
 use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError};
 use crate::time::{Instant, Tick};
-use std::time::Duration;
 
 /// Reliable fragments that leave at one moment, besides as many as were acknowledged in it: sockets, an
 /// original's among them, hold no more between two updates for sure.

@@ -4,10 +4,10 @@
 
 use super::payload::{FRAGMENT_SIZE, Fragment};
 use super::reassembly::{Added, Assembly};
+use crate::duration::Duration;
 use crate::message::{Delivery, Message, MessageInfo};
 use crate::time::Instant;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// How long an unfinished message is kept,
 const LIFETIME: Duration = Duration::from_secs(1);

@@ -6,10 +6,10 @@ use super::handshake::{self, REQUEST_SIZE, RESPONSE_SIZE, Request};
 use super::keys::{AssociatedPrefix, ClientRandom, CookieBytes, SessionKeys};
 use crate::attempt_timer::AttemptTimer;
 use crate::bytes::Writer;
+use crate::duration::Duration;
 use crate::reason::DenyReason;
 use crate::time::Instant;
 use crate::token::{PACKET_SIZE, TokenKeys};
-use std::time::Duration;
 
 /// Requests and responses leave at this interval (the original's send rate).
 pub const SEND_INTERVAL: Duration = Duration::from_millis(100);

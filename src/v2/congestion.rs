@@ -6,8 +6,8 @@
 use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, micros, rate_of, time_for};
 use super::dispersion::Dispersion;
 use super::pacer::Pace;
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// The size the window is counted in.
 const PACKET: u64 = 1200;

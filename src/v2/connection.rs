@@ -19,6 +19,7 @@ use super::repeats::Repeats;
 use super::sent_packets::SentFrame;
 use crate::connection::{Arrival, Context, End, Needed, Queued, Scope, Setup, Transmit};
 use crate::datagram::BASE_DATAGRAM;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::message::{Delivery, Payload};
 use crate::prefetch::prefetch;
@@ -30,7 +31,6 @@ use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
 use crate::time::Instant;
 use crate::token_bucket::TokenBucket;
-use std::time::Duration;
 
 /// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
 const KEEPALIVE: Duration = Duration::from_secs(1);

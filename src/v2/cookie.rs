@@ -7,11 +7,11 @@ use super::keys::{ClientRandom, CookieBytes};
 use super::token::TokenId;
 use crate::bytes::Writer;
 use crate::crypto::random::Generator;
+use crate::duration::Duration;
 use crate::endpoint;
 use crate::time::Instant;
 use siphasher::sip128::SipHasher24;
 use std::net::SocketAddr;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -43,7 +43,7 @@ impl CookieJar {
         if age < EPOCH {
             return;
         }
-        self.previous = (age < 2 * EPOCH).then_some(self.current);
+        self.previous = (age < EPOCH * 2).then_some(self.current);
         self.current = generator.bytes();
         self.since = now;
     }

@@ -3,8 +3,8 @@
 //! Bursts of ticks and bunches of acknowledgements even out over a round trip, and a rate is never more
 //! than what was sent.
 
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// What was known when a packet left.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,7 +4,7 @@
 //! that came back.
 
 use super::delivery_rate::rate_of;
-use std::time::Duration;
+use crate::duration::Duration;
 
 /// Of fewer bytes the times that ends tell, half milliseconds, say nothing.
 const LEAST_AHEAD: u64 = 15 * 1200;

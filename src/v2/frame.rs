@@ -3,10 +3,10 @@
 //! is judged where it is applied.
 
 use crate::bytes::{Malformed, Reader};
+use crate::duration::Duration;
 use crate::message::Delivery;
 use crate::sending::CHANNELS;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 pub(super) const PADDING: u8 = 0x00;
 pub(super) const PING: u8 = 0x01;
@@ -139,7 +139,7 @@ impl Ack<'_> {
 
     /// How long the peer held the acknowledgement back.
     pub fn delay(&self) -> Duration {
-        DELAY_UNIT.saturating_mul(u32::try_from(self.delay).unwrap_or(u32::MAX))
+        DELAY_UNIT * u32::try_from(self.delay).unwrap_or(u32::MAX)
     }
 
     /// The acknowledged ranges, newest first; malformed where one reaches below zero.

@@ -8,9 +8,9 @@ use super::frame::{
     RELIABLE_FRAGMENT, UNORDERED_OR_SEQUENCED, UNRELIABLE, UNRELIABLE_FRAGMENT,
 };
 use crate::bytes::{Writer, varint_len};
+use crate::duration::Duration;
 use crate::message::Delivery;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 /// Everything of a message frame but its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl<'a> FrameWriter<'a> {
         delay: Duration,
         ranges: impl Iterator<Item = RangeInclusive<u64>>,
     ) -> Option<u64> {
-        let delay = (delay.as_micros() / DELAY_UNIT.as_micros()).min(u128::from(u32::MAX)) as u64;
+        let delay = (delay.as_micros() / DELAY_UNIT.as_micros()).min(u32::MAX.into());
         let mut ranges = ranges.take(MAX_ACK_RANGES).peekable();
         let newest = ranges.next()?;
         let first = newest.end() - newest.start();

@@ -8,9 +8,9 @@ use super::frame::Ack;
 use super::path_mtu::PathMtu;
 use super::reordering::Reordering;
 use super::sent_packets::{PacketState, SentFrame, SentPacket, SentPackets};
+use crate::duration::Duration;
 use crate::rtt::{LONGEST_DELAY, RttEstimator};
 use crate::time::{Instant, Tick};
-use std::time::Duration;
 
 /// The probe timeout is doubled up to here and never beyond: for a game, asking once too often is better than
 /// waiting.
@@ -294,8 +294,7 @@ impl LossDetector {
             return None;
         }
         let timeout = self.probe_timeout(tick);
-        let backed_off =
-            timeout.saturating_mul(1 << self.probes.min(16)).min(LONGEST_BACKOFF.max(timeout));
+        let backed_off = (timeout * (1 << self.probes.min(16))).min(LONGEST_BACKOFF.max(timeout));
         Some(self.last_resendable_at + backed_off)
     }
 
@@ -367,7 +366,7 @@ impl LossDetector {
         // What was taken for lost is remembered for two more round trips, in case it was only late; and
         // nobody waits for the acknowledgement of an acknowledgement.
         let rtt = self.rtt;
-        let is_late = |packet: &SentPacket| packet.sent_at + 2 * rtt.patience() <= now;
+        let is_late = |packet: &SentPacket| packet.sent_at + rtt.patience() * 2 <= now;
         let largest_acked = self.largest_acked;
         self.sent.forget_while(|number, packet| match packet.state {
             PacketState::Open => !packet.ack_eliciting && is_late(packet),
@@ -570,7 +569,7 @@ mod tests {
     }
 
     /// How long 400 acknowledgements take, each of one packet, while every other one of `count` is held back.
-    fn time_to_acknowledge_beside(count: u64) -> Duration {
+    fn time_to_acknowledge_beside(count: u64) -> std::time::Duration {
         let mut f = Fixture::new();
         f.send(6);
         f.wait(2000);
@@ -581,7 +580,7 @@ mod tests {
         let odd = (3..count / 2).map(|number| 2 * number + 1);
         let (before, asked) = odd.clone().partition::<Vec<_>, _>(|&number| number < count - 800);
         before.into_iter().for_each(|number| f.ack(&[number..=number]).unwrap());
-        let begun = std::time::Instant::now();
+        let begun = cpu_time::ThreadTime::now();
         asked.into_iter().for_each(|number| f.ack(&[number..=number]).unwrap());
         let took = begun.elapsed();
         assert!(f.detector.lost < 3 && f.detector.sent.bytes_in_flight() > 400 * count);

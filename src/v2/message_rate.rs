@@ -73,7 +73,7 @@ impl Pace<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::duration::Duration;
 
     #[test]
     fn an_oversized_message_is_paid_for_before_the_next_but_not_by_channel_0() {

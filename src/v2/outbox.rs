@@ -339,8 +339,8 @@ mod tests {
     use super::super::frame_writer::FrameWriter;
     use super::super::sent_packets::SentFrame;
     use super::*;
+    use crate::duration::Duration;
     use Delivery::*;
-    use std::time::Duration;
 
     const NOW: Instant = Instant::from_nanos(1_000_000_000);
 

@@ -3,8 +3,8 @@
 //! a burst that comes later than its time only fills a queue.
 
 use super::delivery_rate::{bytes_in, time_for};
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// The least worth of time that a packet is sent for: the granularity of a program's timer.
 const QUANTUM: Duration = Duration::from_millis(1);

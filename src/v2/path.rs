@@ -3,9 +3,9 @@
 //! three times what it sent, so that a spoofed address is worth nothing to whoever spoofed it.
 
 use crate::crypto::random::Generator;
+use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// Datagrams to an address that has not echoed: this many times the bytes that came from it.
 const AMPLIFICATION: u64 = 3;

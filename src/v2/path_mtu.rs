@@ -4,9 +4,9 @@
 
 use super::sent_packets::SentFrame;
 use crate::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
+use crate::duration::Duration;
 use crate::time::Instant;
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// What IPv6's longer header takes of it.
 const IPV6_MORE: usize = 20;

@@ -4,10 +4,10 @@
 
 use super::frame::MAX_ACK_RANGES;
 use super::frame_writer::FrameWriter;
+use crate::duration::Duration;
 use crate::range_set::RangeSet;
 use crate::time::{Instant, Tick};
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 /// With update intervals above this, what is owed leaves in the same update: the next is too late, unless
 /// it need not travel alone.

@@ -3,8 +3,8 @@
 //! sent twice. As in RFC 8985 a path that reorders is no longer judged by how many packets overtook one,
 //! which grows with the rate, but by how late they come.
 
+use crate::duration::Duration;
 use crate::time::Instant;
-use std::time::Duration;
 
 /// Packets acknowledged above one that make it lost (RFC 9002, `kPacketThreshold`).
 const PACKET_THRESHOLD: u64 = 3;

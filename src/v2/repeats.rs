@@ -3,9 +3,9 @@
 //! packets, for the price of what was lost. In a bulk transfer it is the end alone that gets copies.
 
 use super::sent_packets::SentMessage;
+use crate::duration::Duration;
 use crate::time::Instant;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// Copies that may wait: what is lost beyond that goes without one.
 const LONGEST: usize = 1024;

@@ -5,10 +5,10 @@ use super::frame::{Fragment, MessageFrame};
 use super::inbox::Place;
 use super::reassembly::{Added, Assembly};
 use super::receive_space::Violation;
+use crate::duration::Duration;
 use crate::message::{Delivery, Message};
 use crate::time::Instant;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 /// How long an unfinished message is kept.
 const LIFETIME: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::random::Generator;
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::*;
 use cute_net::server::MAX_REPLIES;
 use cute_net::token::ConnectToken;
@@ -13,7 +14,6 @@ use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
 use cute_net::v2::frame::Accept;
 use cute_net::v2::keys::AssociatedPrefix;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 #[test]
 fn whoever_breaks_the_protocol_is_out_with_a_word_and_nobody_else_suffers() {
@@ -369,7 +369,7 @@ fn loans_that_trickle_are_ended_when_another_waits() {
 }
 
 /// How long the server's timers take once this many clients have said that they wait for a little credit.
-fn time_to_lend_to(clients: u64) -> Duration {
+fn time_to_lend_to(clients: u64) -> std::time::Duration {
     let mut world = World::new(1);
     world.config.max_clients = clients as usize;
     world.restart_server(0);
@@ -380,7 +380,7 @@ fn time_to_lend_to(clients: u64) -> Duration {
         let blocked = frames(|writer| assert!(writer.blocked(allowance + 100)));
         puppet.hands(&mut world, &blocked).unwrap();
     }
-    let begun = std::time::Instant::now();
+    let begun = cpu_time::ThreadTime::now();
     world.servers[0].server.handle_timeout(false);
     begun.elapsed()
 }
@@ -389,7 +389,7 @@ fn time_to_lend_to(clients: u64) -> Duration {
 fn a_crowd_that_wants_loans_costs_a_look_at_each_and_not_at_each_by_each() {
     // Eight times as many cost eight times as much; each by each it would be 64 times. The least of several times counts, of
     // more where the machine has much else to do.
-    let (mut few, mut many) = (Duration::MAX, Duration::MAX);
+    let (mut few, mut many) = (std::time::Duration::MAX, std::time::Duration::MAX);
     let is_a_look_at_each = (1..=16).any(|round| {
         few = few.min(time_to_lend_to(250));
         many = many.min(time_to_lend_to(2000));

@@ -24,7 +24,7 @@ mod tokens;
 #[allow(dead_code)] // the engine's tests use more
 mod world;
 
-use std::time::Duration;
+use cute_net::duration::Duration;
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)

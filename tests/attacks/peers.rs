@@ -7,10 +7,10 @@ use crate::puppet::{Puppet, frames, head};
 use crate::world::{World, pattern};
 use crate::{ms, secs};
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::*;
 use cute_net::v2::frame_writer::FrameWriter;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 struct Attack {
     world: World,

@@ -6,11 +6,11 @@ use crate::world::{Datagram, World, connect_1_00, world_of_both};
 use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::random::Generator;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::*;
 use cute_net::simulator::SimulatorConfig;
 use cute_net::v2::loss::MAX_AHEAD;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// How often the server is woken by its timer within `time`, if nothing comes.
 fn wakes(world: &mut World, time: Duration) -> u32 {

@@ -6,13 +6,13 @@ use crate::world::{TokenOptions, World, address, pattern};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::*;
 use cute_net::sending::SendError;
 use cute_net::server::Server;
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::v1::packet::{Packet, PacketType};
 use cute_net::v1::payload::MAX_MESSAGE_SIZE;
-use std::time::Duration;
 
 fn latency(milliseconds: u64) -> SimulatorConfig {
     SimulatorConfig { latency: ms(milliseconds), ..Default::default() }

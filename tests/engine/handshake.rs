@@ -4,9 +4,9 @@ use crate::world::{Datagram, TokenOptions, UNIX, World, address};
 use crate::{ms, secs};
 use cute_net::client::ClientState::{self, *};
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery;
 use cute_net::simulator::SimulatorConfig;
-use std::time::Duration;
 
 /// Runs until the client is neither connecting nor connected; returns how it ended and after how long.
 fn outcome(world: &mut World, client: usize) -> (ClientState, Duration) {

@@ -6,12 +6,12 @@ use crate::world::{World, WorldClient};
 use cute_net::client::ClientState;
 use cute_net::connection::Arrival;
 use cute_net::datagram::LARGEST_DATAGRAM;
+use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::server::Event;
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
-use std::time::Duration;
 
 /// What the link is like in both directions, and who is at it.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +98,9 @@ impl Link {
         let start = world.now;
         // No two programs tick at the same moment; which is first, and by how much, depends on the seed.
         let phase = |end: u64| ((end * (config.seed + 1)) as f64 * 0.618).fract();
-        let ticks =
-            (0..=config.clients).map(|end| start + config.tick.mul_f64(1.0 + phase(end))).collect();
+        let ticks = (0..=config.clients)
+            .map(|end| start + Duration::from_secs_f64(config.tick.as_secs_f64() * (1.0 + phase(end))))
+            .collect();
         let mut link = Link {
             world,
             config,

@@ -22,7 +22,7 @@ mod transfer;
 #[allow(dead_code)] // the attacks use more
 mod world;
 
-use std::time::Duration;
+use cute_net::duration::Duration;
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)

@@ -3,9 +3,9 @@
 use crate::link::{Link, LinkConfig};
 use crate::world::{TICK, pattern};
 use crate::{ms, secs};
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::ReliableOrdered;
 use cute_net::time::Instant;
-use std::time::Duration;
 
 /// 40 Mbit/s at 40 ms, over a path that takes `mtu` bytes.
 fn link(mtu: usize) -> Link {

@@ -4,13 +4,13 @@ use crate::world::{World, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::{Connected, Disconnected};
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::{self, *};
 use cute_net::reason::DisconnectReason;
 use cute_net::sending::SendError;
 use cute_net::server::ServerConfig;
 use cute_net::simulator::SimulatorConfig;
 use cute_net::time::Instant;
-use std::time::Duration;
 
 /// One connected client of a server set up by `set`.
 fn world_with(seed: u64, network: SimulatorConfig, set: impl FnOnce(&mut ServerConfig)) -> World {

@@ -3,8 +3,8 @@
 
 use crate::link::{Link, LinkConfig};
 use crate::world::pattern;
+use cute_net::duration::Duration;
 use cute_net::message::Delivery::ReliableOrdered;
-use std::time::Duration;
 
 /// The largest message there is.
 pub const SIZE: usize = 20 << 20;

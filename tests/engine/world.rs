@@ -5,6 +5,7 @@ use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Delivery;
 use cute_net::reason::DisconnectReason;
@@ -14,7 +15,6 @@ use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v1;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub const APPLICATION: u64 = 77;
 pub const TICK: Duration = Duration::from_nanos(16_666_667);

@@ -3,6 +3,7 @@
 use cute_net::connection::{Arrival, Context, End, Queued, Scope, Setup};
 use cute_net::crypto::Key;
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Delivery;
 use cute_net::ready::{InboxBudget, Source};
@@ -20,7 +21,6 @@ use cute_net::v1::packet::Accepted;
 use cute_net::v1::signature;
 use cute_net::v1::token::{self, TokenKey};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub const CLIENT: usize = 0;
 pub const SERVER: usize = 1;

@@ -8,6 +8,7 @@ use cute_net::connection::{Arrival, Context, End};
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::SecretKey;
 use cute_net::drop_reason::DropReason;
+use cute_net::duration::Duration;
 use cute_net::endpoint::{self, Path};
 use cute_net::message::Message;
 use cute_net::ready::{InboxBudget, Source};
@@ -24,7 +25,6 @@ use cute_net::v1::sent_packets::{SentFragment, SentPackets};
 use cute_net::v1::transport::Transport;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 fn read(file: &str) -> Value {
     let path = format!("{}/tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));

@@ -2,6 +2,7 @@
 
 use crate::crypto::Key;
 use crate::crypto::random;
+use crate::duration::Duration;
 use crate::endpoint;
 use crate::ffi::client::{
     cn_client_connect, cn_client_create, cn_client_destroy, cn_client_disconnect,
@@ -16,7 +17,7 @@ use crate::ffi::guarded;
 use crate::ffi::wire::{cnx_client_set_wire, cnx_client_wire_t};
 use crate::token::{self, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use std::ffi::{c_char, c_int, c_void};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Seconds a token of `cf_client_connect_insecure` is good for: more than any two clocks of development
 /// machines differ, in whatever time zone a program believes unix time to be.

@@ -3,6 +3,7 @@
 use super::client::unix_time;
 use super::token::{CF_CryptoSignPublic, CF_CryptoSignSecret};
 use crate::crypto::key_pair::{PublicKey, SecretKey};
+use crate::duration::Duration;
 use crate::ffi::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t};
 use crate::ffi::error::cn_result_t as CF_Result;
 use crate::ffi::server::{
@@ -15,7 +16,6 @@ use crate::ffi::server::{
     cn_server_t as CF_Server, cn_server_update, with_server,
 };
 use std::ffi::{c_char, c_int, c_void};
-use std::time::Duration;
 
 /// How a server is set up. Start from `cf_server_config_defaults`. Without the allocator context of
 /// `cn_server_config_t`.

@@ -3,6 +3,7 @@
 
 use super::{Arrival, Connection, Context, ECHOES, End, settle};
 use crate::drop_reason::DropReason;
+use crate::duration::Duration;
 use crate::rate_limit::OutgoingCap;
 use crate::reason::DisconnectReason;
 use crate::v2::frame::{Frame, Frames};
@@ -125,7 +126,7 @@ impl Connection {
                 }
                 if self.accept.is_none() {
                     let seconds = u64::from(accept.connection_timeout);
-                    self.timeout = (seconds > 0).then(|| std::time::Duration::from_secs(seconds));
+                    self.timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
                     if accept.incoming_rate > 0 {
                         self.outgoing = Some(OutgoingCap::below(accept.incoming_rate));
                     }

@@ -3,6 +3,7 @@
 use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, SKIP_ONE_IN, Scope, Transmit};
 use crate::crypto::cipher::TAG_SIZE;
 use crate::datagram::BASE_DATAGRAM;
+use crate::duration::Duration;
 use crate::time::Instant;
 use crate::v2::filling::Filling;
 use crate::v2::frame_writer::FrameWriter;
@@ -11,7 +12,6 @@ use crate::v2::outbox::{Outbox, Turn};
 use crate::v2::packet::Side;
 use crate::v2::received::Company;
 use crate::v2::sent_packets::SentFrame;
-use std::time::Duration;
 
 /// With less room than this no packet is begun: an acknowledgement and a probe would not fit.
 const MIN_ROOM: usize = 64;

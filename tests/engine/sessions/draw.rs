@@ -2,8 +2,8 @@
 
 use crate::ms;
 use cute_net::crypto::random::Generator;
+use cute_net::duration::Duration;
 use cute_net::simulator::SimulatorConfig;
-use std::time::Duration;
 
 pub struct Draw(Generator);
 

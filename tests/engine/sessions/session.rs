@@ -12,6 +12,7 @@ use cute_net::client::{Client, ClientState};
 use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey};
+use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Message;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
@@ -21,7 +22,6 @@ use cute_net::token::{self, PairKey, TokenKeys, TokenRequest, USER_DATA_SIZE};
 use cute_net::v2::packet::PacketType;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 const SERVER: &str = "10.0.0.1:5000";
 /// The longest a session may take, once nothing new is sent, to deliver what was; and for each byte. Where

@@ -4,10 +4,10 @@ use super::Session;
 use crate::sessions::model::Flow;
 use crate::{ms, secs};
 use cute_net::client::ClientState;
+use cute_net::duration::Duration;
 use cute_net::reason::DisconnectReason;
 use cute_net::time::Instant;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// What one end of a connection last heard, and how it ended.
 #[derive(Default)]
