@@ -49,7 +49,7 @@ impl AttemptTimer {
             return false;
         }
         // D57: the rhythm keeps its remainder, so that there are as many packets at any rate of updates.
-        let late = Duration::from_nanos((now.since(due).as_nanos() % self.interval.as_nanos()) as u64);
+        let late = Duration::from_nanos(now.since(due).as_nanos() % self.interval.as_nanos());
         self.send_at = Some(now - late + self.interval);
         true
     }

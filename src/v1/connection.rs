@@ -420,7 +420,7 @@ impl Connection {
             self.keepalive = false;
             self.prefaced = false;
             let transmit = self.transmit(context, &Packet::Keepalive, buffer);
-            self.keepalive_due = self.keepalive_due - Duration::from_nanos(late as u64);
+            self.keepalive_due = self.keepalive_due - Duration::from_nanos(late);
             return transmit;
         }
         None

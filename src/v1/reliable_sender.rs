@@ -317,13 +317,13 @@ mod tests {
             send(&mut sender, &mut number, at(now));
             for _ in 0..3 {
                 let due = sender.poll_timeout(None, &rtt, &tick(now), Duration::MAX).unwrap();
-                waits.push(due.since(at(now)).as_millis() as u64);
-                let later = due.since(Instant::ZERO).as_millis() as u64 + 1;
+                waits.push(due.since(at(now)).as_millis());
+                let later = due.since(Instant::ZERO).as_millis() + 1;
                 sender.detect_losses(
                     None,
                     number,
                     &rtt,
-                    &tick(due.since(at(0)).as_millis() as u64 - 1),
+                    &tick(due.since(at(0)).as_millis() - 1),
                     Duration::MAX,
                 );
                 assert!(!sender.wants_to_send());

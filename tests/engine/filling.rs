@@ -91,7 +91,7 @@ fn packets_that_overtake_each_other_are_not_taken_for_lost() {
 fn a_transfer_is_paced_at_any_rate_of_updates() {
     for tick in [1, 4, 33, 100].map(ms) {
         // A tick's worth leaves at once, and must find room.
-        let queue = 256_000 + 12_500 * 3 / 2 * tick.as_millis() as u64;
+        let queue = 256_000 + 12_500 * 3 / 2 * tick.as_millis();
         let outcome = median_transfer(LinkConfig { tick, queue, ..LINK }, 1);
         let least = if tick > TICK { 0.7 } else { 0.83 };
         assert!(outcome.share > least, "{tick:?}: {}", outcome.share);
