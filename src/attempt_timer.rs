@@ -3,7 +3,7 @@
 //! that what the program did before does not count against the server (D37).
 
 use crate::duration::Duration;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 
 /// The rhythm of an attempt's packets, and the clock of its phase.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl AttemptTimer {
     /// When a packet or the end of the phase is due; `None` before the first update.
     pub fn poll_timeout(&self, timeout: Duration) -> Option<Instant> {
         let times = [self.send_at, self.since.map(|since| since + timeout)];
-        times.into_iter().flatten().min()
+        earliest(times)
     }
 
     /// True if a packet is to leave now; at most once an update.

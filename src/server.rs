@@ -29,7 +29,7 @@ use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::sending::{Priorities, SendError, Shaping};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::timer_queue::TimerQueue;
 use crate::token::{PairKey, USER_DATA_SIZE};
 use crate::token_flood::TokenFlood;
@@ -438,7 +438,7 @@ impl Server {
         let over = closed.and_then(|closed| closed.connection.poll_timeout(&self.context));
         let pending = self.admission_1_00.poll_timeout();
         let times = [self.timers.next(), over, pending];
-        if waiting { Some(now) } else { times.into_iter().flatten().min() }
+        if waiting { Some(now) } else { earliest(times) }
     }
 
     /// The next event.

@@ -123,8 +123,7 @@ impl<T: Clone> Simulator<T> {
     }
 
     fn up_to(&mut self, longest: Duration) -> Duration {
-        let nanos = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.generator.below(nanos.saturating_add(1)))
+        Duration::from_nanos(self.generator.below(longest.as_nanos().saturating_add(1)))
     }
 
     /// Takes in a datagram that leaves at `now`.

@@ -45,6 +45,16 @@ impl std::fmt::Debug for Instant {
     }
 }
 
+/// The first of some moments, `None` being never.
+#[inline]
+pub fn earliest<const COUNT: usize>(moments: [Option<Instant>; COUNT]) -> Option<Instant> {
+    // Never is kept as 0. One less, it is later than all moments, and there is nothing to branch on: every packet
+    // asks for the earliest of ten timers.
+    let order = |moment: Option<Instant>| moment.map_or(0, |moment| moment.0.get()).wrapping_sub(1);
+    let first = moments.into_iter().map(order).fold(u64::MAX, u64::min);
+    NonZeroU64::new(first.wrapping_add(1)).map(Instant)
+}
+
 impl Add<Duration> for Instant {
     type Output = Instant;
 
@@ -150,6 +160,15 @@ mod tests {
         }
         let longest = Duration::from_secs(u32::MAX.into()) * 2;
         assert_eq!((clock.now() + longest).since(clock.now()), longest);
+    }
+
+    #[test]
+    fn never_is_later_than_the_latest_moment() {
+        let at = |nanos| Some(Instant::from_nanos(nanos));
+        assert_eq!(earliest([]), None);
+        assert_eq!(earliest([None, None]), None);
+        assert_eq!(earliest([None, at(7), at(0), at(3)]), at(0));
+        assert_eq!(earliest([at(u64::MAX), None]), at(u64::MAX));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::simulator::SimulatorConfig;
 use crate::socket::fork::ForkGuard;
 use crate::socket::{RECEIVE_SIZE, SEND_SIZE, SocketOptions};
 use crate::time::Clock;
+use crate::time::earliest;
 use crate::token::{InvalidToken, TOKEN_SIZE};
 use std::fmt;
 use std::io;
@@ -228,8 +229,7 @@ impl ClientHost {
     /// How long after the last update the client has something to do by itself, zero if it has already;
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let due =
-            [self.networks.next_arrival(), self.client.poll_timeout()].into_iter().flatten().min()?;
+        let due = earliest([self.networks.next_arrival(), self.client.poll_timeout()])?;
         Some(due.since(self.clock.now()))
     }
 

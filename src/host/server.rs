@@ -19,6 +19,7 @@ use crate::simulator::SimulatorConfig;
 use crate::socket::fork::ForkGuard;
 use crate::socket::{SEND_SIZE, SocketOptions};
 use crate::time::Clock;
+use crate::time::earliest;
 use crate::token::{PairKey, USER_DATA_SIZE};
 use std::fmt;
 use std::io;
@@ -363,7 +364,7 @@ impl ServerHost {
     /// `None` if it never will. What arrives is not foreseen.
     pub fn poll_timeout(&self) -> Option<Duration> {
         let engine = self.running()?.poll_timeout();
-        let due = [self.networks.next_arrival(), engine].into_iter().flatten().min()?;
+        let due = earliest([self.networks.next_arrival(), engine])?;
         Some(due.since(self.clock.now()))
     }
 

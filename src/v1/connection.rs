@@ -17,7 +17,7 @@ use crate::rate_limit::{self, OutgoingCap};
 use crate::reason::DisconnectReason;
 use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::token_bucket::TokenBucket;
 
 /// Keepalives, requests and what repeats leave at this interval (in the original `CN_PROTOCOL_SEND_RATE`).
@@ -340,11 +340,11 @@ impl Connection {
         let accept = (!self.confirmed).then_some(self.accept_at);
         let sending = [Some(self.keepalive_at()), accept, self.transport.poll_timeout(&context.tick)];
         let times = [
-            capped_until.or(sending.into_iter().flatten().min()),
+            capped_until.or(earliest(sending)),
             self.silence_ends(context),
             self.busy_at.map(|at| at + IDLE),
         ];
-        times.into_iter().flatten().min()
+        earliest(times)
     }
 
     fn silence_ends(&self, context: &Context) -> Option<Instant> {

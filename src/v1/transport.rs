@@ -17,7 +17,7 @@ use crate::message::{Delivery, MESSAGE_COST};
 use crate::ready::InboxBudget;
 use crate::rtt::RttEstimator;
 use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError};
-use crate::time::{Instant, Tick};
+use crate::time::{Instant, Tick, earliest};
 
 /// Reliable fragments that leave at one moment, besides as many as were acknowledged in it: sockets, an
 /// original's among them, hold no more between two updates for sure.
@@ -226,7 +226,7 @@ impl Transport {
             .then_some(self.burst_at + BURST_INTERVAL);
         let losses = self.reliable.poll_timeout(newest, &self.rtt, tick, self.ceiling);
         let times = [self.received.poll_timeout(), losses, burst, self.inbox.poll_timeout()];
-        times.into_iter().flatten().min()
+        earliest(times)
     }
 
     /// What arrived.

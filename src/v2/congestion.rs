@@ -177,6 +177,12 @@ impl Congestion {
         .clamp(MIN_WINDOW, MAX_WINDOW)
     }
 
+    /// True if `in_flight` bytes may be on the way.
+    pub fn has_window_for(&self, in_flight: u64) -> bool {
+        // A game that sends a little each tick needs no window computed.
+        in_flight <= MIN_WINDOW || in_flight <= self.window()
+    }
+
     /// How packets may leave.
     pub fn pace(&self) -> Pace {
         let train = if self.mode == Mode::Startup { TRAIN } else { 0 };
@@ -237,7 +243,7 @@ impl Congestion {
 
     /// Notes that nothing more is to be sent while `in_flight` bytes are on the way.
     pub fn on_app_limited(&mut self, in_flight: u64) {
-        if in_flight < self.window() {
+        if self.has_window_for(in_flight + 1) {
             self.delivery.on_app_limited(in_flight);
         }
     }

@@ -29,7 +29,7 @@ use crate::reason::DisconnectReason;
 use crate::replay::ReplayWindow;
 use crate::sending::{Priorities, SendError};
 use crate::statistics::Statistics;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::token_bucket::TokenBucket;
 
 /// Keepalives go out when nothing else did for this long, or a quarter of the timeout.
@@ -404,7 +404,7 @@ impl Connection {
             self.silence_ends(context),
             self.busy_at.map(|at| at + IDLE),
         ];
-        times.into_iter().flatten().min()
+        earliest(times)
     }
 
     /// How much later than what goes again its copy leaves, so that not one burst of loss takes both.

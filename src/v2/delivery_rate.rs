@@ -121,20 +121,15 @@ pub fn micros(time: Duration) -> u32 {
     u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
-/// Nanoseconds, five centuries at most.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// Bytes a second. Like its neighbours exact up to 18 GB, and too little beyond.
 pub fn rate_of(bytes: u64, time: Duration) -> u64 {
-    bytes.saturating_mul(1_000_000_000) / nanos(time).max(1)
+    bytes.saturating_mul(1_000_000_000) / time.as_nanos().max(1)
 }
 
 /// Bytes that `rate` bytes a second are in `time`.
 pub fn bytes_in(rate: u64, time: Duration) -> u64 {
     // Microseconds: a second of any rate fits.
-    rate.saturating_mul(nanos(time) / 1000) / 1_000_000
+    rate.saturating_mul(time.as_micros()) / 1_000_000
 }
 
 /// The time that `bytes` take at `rate` bytes a second.

@@ -10,7 +10,7 @@ use super::reordering::Reordering;
 use super::sent_packets::{PacketState, SentFrame, SentPacket, SentPackets};
 use crate::duration::Duration;
 use crate::rtt::{LONGEST_DELAY, RttEstimator};
-use crate::time::{Instant, Tick};
+use crate::time::{Instant, Tick, earliest};
 
 /// The probe timeout is doubled up to here and never beyond: for a game, asking once too often is better than
 /// waiting.
@@ -120,7 +120,7 @@ impl LossDetector {
 
     /// True if `size` more bytes fit the window.
     pub fn has_window_for(&self, size: usize) -> bool {
-        self.sent.bytes_in_flight() + size as u64 <= self.congestion.window()
+        self.congestion.has_window_for(self.sent.bytes_in_flight() + size as u64)
     }
 
     /// Notes that the packet with the next number left.
@@ -274,7 +274,7 @@ impl LossDetector {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self, tick: &Tick) -> Option<Instant> {
-        [self.loss_time, self.probe_time(tick)].into_iter().flatten().min()
+        earliest([self.loss_time, self.probe_time(tick)])
     }
 
     /// The probe timeout without back-off (RFC 9002 section 6.2.1), with the own tick on top: an

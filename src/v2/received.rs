@@ -6,7 +6,7 @@ use super::frame::MAX_ACK_RANGES;
 use super::frame_writer::FrameWriter;
 use crate::duration::Duration;
 use crate::range_set::RangeSet;
-use crate::time::{Instant, Tick};
+use crate::time::{Instant, Tick, earliest};
 use std::ops::RangeInclusive;
 
 /// With update intervals above this, what is owed leaves in the same update: the next is too late, unless
@@ -124,7 +124,7 @@ impl ReceivedPackets {
     pub fn deadline(&self) -> Option<Instant> {
         let strict = self.strict_since.map(|since| since + STRICT_DELAY);
         let lazy = (self.lazy >= LAZY_LEAST).then(|| self.lazy_since + LAZY_DELAY);
-        [strict, lazy].into_iter().flatten().min()
+        earliest([strict, lazy])
     }
 
     /// Writes an acknowledgement of what is known, newest first; returns the span of numbers in it.

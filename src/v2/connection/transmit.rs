@@ -4,7 +4,7 @@ use super::{CLOSE_COPIES, Connection, Context, LEAST_IN_FLIGHT, SKIP_ONE_IN, Sco
 use crate::crypto::cipher::TAG_SIZE;
 use crate::datagram::BASE_DATAGRAM;
 use crate::duration::Duration;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::v2::filling::Filling;
 use crate::v2::frame_writer::FrameWriter;
 use crate::v2::loss::PROBE_PACKETS;
@@ -85,10 +85,10 @@ impl Connection {
             waits.then(|| self.pacer.ready_at(self.loss.congestion.pace())).flatten(),
             self.repeats.poll_timeout(now),
         ];
-        let owed = owed.into_iter().flatten().min().filter(|_| has_room && !is_too_far_ahead);
+        let owed = earliest(owed).filter(|_| has_room && !is_too_far_ahead);
         let keepalive = has_room.then(|| self.keepalive_at());
         let path = self.path.poll_timeout(probe_leaves, || self.probe_timeout(context));
-        [owed, keepalive, path].into_iter().flatten().min()
+        earliest([owed, keepalive, path])
     }
 
     fn transmit_data(
