@@ -9,6 +9,8 @@ use std::collections::BinaryHeap;
 
 /// The most clients one server can have: slot numbers have 16 bits.
 pub const MAX_CLIENTS: usize = 65_535;
+/// So many clients stay in the nearest caches by themselves.
+const FEW: usize = 64;
 
 /// Clients by slot number.
 #[derive(Default)]
@@ -98,6 +100,9 @@ impl Slots {
     /// Asks the processor for the client that is needed `soon`, and for what the one points to that is needed
     /// `next`, whose turn came to be asked for before.
     pub fn prefetch(&self, what: Needed, soon: Option<u32>, next: Option<u32>) {
+        if self.connected <= FEW {
+            return;
+        }
         if let Some(client) = soon.and_then(|slot| self.get(slot)) {
             client.connection.prefetch(what);
         }
