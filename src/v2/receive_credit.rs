@@ -5,7 +5,13 @@
 use super::receive_space::Violation;
 use super::send_space::SendCredit;
 use crate::message::MESSAGE_COST;
+use crate::ready::InboxBudget;
 use crate::sending::MAX_MESSAGE_SIZE;
+
+/// What one connection may hold with a loan: no more than one that needs none.
+const MOST_HELD: u64 = InboxBudget::DEFAULT.reliable;
+/// What the largest message takes.
+const LARGEST: u64 = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
 
 /// Credit granted to the peer, and what became of it.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +30,8 @@ pub struct ReceiveCredit {
     consumed: u64,
     /// The total that the peer waits for.
     wanted: u64,
-    /// What a loan is more than that: messages of other channels leave while it's on its way, and what they take of it
-    /// must not be what the message lacks.
+    /// What a loan is more than that, where other messages take of the credit while one waits: they go on while the
+    /// loan is on its way, and take an allowance at most.
     spare: u64,
 }
 
@@ -52,6 +58,9 @@ impl ReceiveCredit {
             return Err(Violation);
         }
         self.begun = begun;
+        if begun >= self.wanted {
+            self.spare = 0;
+        }
         Ok(())
     }
 
@@ -67,9 +76,9 @@ impl ReceiveCredit {
 
     /// Notes that the peer waits for a total of `wanted` to begin its next message.
     pub fn on_blocked(&mut self, wanted: u64) {
-        if wanted > self.wanted && (self.begun + 1..=self.granted).contains(&self.wanted) {
-            // What it waited for was granted, and went to other messages.
-            self.spare = self.allowance / 2;
+        if wanted > self.wanted && self.wanted > self.begun {
+            // It still waits, and what it needs has grown by what other messages took.
+            self.spare = self.allowance;
         }
         self.wanted = self.wanted.max(wanted);
     }
@@ -93,22 +102,26 @@ impl ReceiveCredit {
         self.granted
     }
 
+    /// The total that a loan would promise.
+    fn loan(&self) -> u64 {
+        self.wanted.saturating_add(self.spare).min(self.consumed + MOST_HELD)
+    }
+
     /// Bytes beyond its allowance that the peer can't do without: however soon the program takes what there is,
-    /// it waits for them, and they are no more than one message needs. Other messages may come and wait for the
-    /// program meanwhile, or a channel that never rests would keep a large message of another waiting for ever.
+    /// it waits for them, and they are no more than one message needs. Other messages may be on their way
+    /// meanwhile, or a channel that never rests would keep a large message of another waiting for ever.
     pub fn wanted_loan(&self) -> Option<u64> {
-        const MOST: u64 = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
-        let wanted = self.wanted.saturating_add(self.spare);
-        let shortfall = wanted.saturating_sub(self.target());
-        let is_needed = wanted > self.begun + self.allowance;
-        let is_one_message = self.wanted.saturating_sub(self.begun) <= MOST;
-        let others_are_few = self.begun - self.consumed <= self.allowance / 2;
-        (shortfall > 0 && is_needed && is_one_message && others_are_few).then_some(shortfall)
+        let shortfall = self.loan().saturating_sub(self.target());
+        let is_needed = self.wanted.saturating_add(self.spare) > self.begun + self.allowance;
+        let is_enough = self.wanted <= self.loan();
+        let is_one_message = self.wanted.saturating_sub(self.begun) <= LARGEST;
+        let program_takes = self.completed.saturating_sub(self.consumed) <= self.allowance / 2;
+        (shortfall > 0 && is_needed && is_enough && is_one_message && program_takes).then_some(shortfall)
     }
 
     /// Promises what the peer waits for.
     pub fn lend(&mut self) {
-        self.lent = self.lent.max(self.wanted.saturating_add(self.spare));
+        self.lent = self.lent.max(self.loan());
     }
 
     /// Bytes promised to the peer and not yet taken by the program.
@@ -186,26 +199,45 @@ mod tests {
         assert_eq!(credit.wanted_loan(), None);
     }
 
-    /// Of what was granted for a large message others take some: the next loan has some to spare.
+    /// Of what was granted for a message others take some: the next loan has as much to spare as they may take.
     #[test]
     fn a_loan_that_others_took_of_is_followed_by_one_that_they_may() {
-        let most = (MAX_MESSAGE_SIZE + MESSAGE_COST) as u64;
-        for needed in [200_064, most] {
+        for needed in [20_064, 90_064, 200_064, LARGEST] {
             let mut credit = ReceiveCredit::new(100_000);
             credit.grant();
             credit.on_blocked(needed);
             credit.lend();
-            assert_eq!(credit.grant(), needed);
+            let granted = credit.grant();
+            assert_eq!(granted, needed.max(100_000));
             credit.begin(236).unwrap();
             credit.on_blocked(300 + needed);
             // The program has not taken it yet.
-            assert_eq!(credit.wanted_loan(), Some(300 + 50_000));
+            assert_eq!(credit.wanted_loan(), Some(300 + needed + 100_000 - granted));
             credit.lend();
-            assert_eq!(credit.grant(), 300 + needed + 50_000);
-            assert!(credit.reserved() - 100_000 <= most);
-            (0..100).for_each(|_| credit.begin(236).unwrap());
+            assert_eq!(credit.grant(), 300 + needed + 100_000);
+            assert!(credit.reserved() <= MOST_HELD);
+            (0..300).for_each(|_| credit.begin(236).unwrap());
             credit.begin((needed - 64) as u32).unwrap();
+            assert_eq!(credit.wanted_loan(), None);
         }
+    }
+
+    /// Loans on top of loans, for messages that are begun and never finished.
+    #[test]
+    fn nobody_holds_more_with_loans_than_one_that_needs_none() {
+        let mut credit = ReceiveCredit::new(100_000);
+        credit.grant();
+        for _ in 0..1000 {
+            credit.on_blocked(credit.begun + 1_000_000);
+            if credit.wanted_loan().is_none() {
+                break;
+            }
+            credit.lend();
+            credit.grant();
+            credit.begin(999_936).unwrap();
+        }
+        assert_eq!(credit.wanted_loan(), None);
+        assert!((MOST_HELD - 1_100_000..=MOST_HELD).contains(&credit.reserved()), "{credit:?}");
     }
 
     #[test]
@@ -214,6 +246,9 @@ mod tests {
         credit.grant();
         credit.begin(50_000).unwrap();
         credit.on_blocked(50_064 + 1_000_064);
+        // What is still on its way may be as much.
+        assert_eq!(credit.wanted_loan(), Some(50_064 + 900_064));
+        credit.complete(50_000);
         assert_eq!(credit.wanted_loan(), None);
         credit.consume(50_000);
         assert_eq!(credit.wanted_loan(), Some(900_064));

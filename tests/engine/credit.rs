@@ -7,7 +7,12 @@ use cute_net::simulator::SimulatorConfig;
 
 /// A client over 50 ms of round trip whose server has memory for `max_clients` clients.
 fn connected(memory: u64, max_clients: usize) -> World {
-    let network = SimulatorConfig { latency: ms(25), ..Default::default() };
+    connected_over(50, memory, max_clients)
+}
+
+/// The same over so many milliseconds.
+fn connected_over(round_trip: u64, memory: u64, max_clients: usize) -> World {
+    let network = SimulatorConfig { latency: ms(round_trip / 2), ..Default::default() };
     let mut world = World::with_network(1, network);
     world.config.memory = memory;
     world.config.max_clients = max_clients;
@@ -56,6 +61,38 @@ fn a_large_message_arrives_while_another_channel_never_rests() {
             }
             assert!(arrived, "{size} bytes on channel {large} beside channel {small}");
             assert!(others > 280, "{others} beside {size} bytes on channel {large}");
+        }
+    }
+}
+
+/// Where the path is long, a channel that is far from waiting itself may always have more than half of the credit on its
+/// way, so that another's message never finds what it needs, however little that is.
+#[test]
+fn a_message_arrives_though_another_channel_has_most_of_the_credit_in_use() {
+    for (round_trip, every, small, sizes) in [
+        (200, 3, 10_000, &[40_000, 60_000, 65_000, 70_000, 200_000, 20 << 20][..]),
+        (200, 6, 20_000, &[40_000, 65_000, 200_000]),
+        (50, 1, 5000, &[60_000, 65_000, 70_000]),
+    ] {
+        for &size in sizes {
+            let mut world = connected_over(round_trip, 32 << 20, 512);
+            let (mut arrived, mut sent, mut others) = (false, 0, 0);
+            for tick in 0..900 {
+                if tick % every == 0 {
+                    send(&mut world, 0, &pattern(small, 2));
+                    sent += 1;
+                }
+                if tick == 120 {
+                    send(&mut world, 1, &pattern(size, 1));
+                }
+                world.step();
+                for (channel, length) in take(&mut world) {
+                    arrived |= (channel, length) == (1, size);
+                    others += usize::from(channel == 0);
+                }
+            }
+            assert!(arrived, "{size} bytes beside {small} every {every} ticks over {round_trip} ms");
+            assert!(others + 20 > sent, "{others} of {sent} beside {size} bytes over {round_trip} ms");
         }
     }
 }
