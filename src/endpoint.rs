@@ -80,6 +80,25 @@ pub struct Path {
     pub local: Option<IpAddr>,
 }
 
+/// The families of addresses that something can be sent to now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Families {
+    /// IPv4 addresses in [`canonical`] form.
+    pub v4: bool,
+    /// All others.
+    pub v6: bool,
+}
+
+impl Families {
+    /// Both.
+    pub const ALL: Families = Families { v4: true, v6: true };
+
+    /// True if `address` is of one of them.
+    pub fn contain(self, address: SocketAddr) -> bool {
+        if address.is_ipv4() { self.v4 } else { self.v6 }
+    }
+}
+
 /// The one form in which addresses are compared: an IPv4 address that a dual-stack socket reports as
 /// `::ffff:a.b.c.d` becomes the IPv4 address it is, and an IPv6 flow label is dropped.
 pub fn canonical(address: SocketAddr) -> SocketAddr {

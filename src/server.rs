@@ -14,6 +14,7 @@ mod events;
 mod lending;
 mod slots;
 mod transmit;
+mod turns;
 
 pub use events::Event;
 pub use lending::{DEFAULT_MEMORY, LEAST_MEMORY};
@@ -46,6 +47,7 @@ use lending::Lending;
 use slots::Slots;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use turns::Turns;
 
 /// The time a client that was let in has to be heard, at least and at most.
 const LEAST_HANDSHAKE: Duration = Duration::from_secs(1);
@@ -168,7 +170,7 @@ pub struct Server {
     by_address: KeyedMap<SocketAddr, u32>,
     timers: TimerQueue,
     /// Slots with something to send.
-    active: VecDeque<u32>,
+    active: Turns,
     /// True if everything had left at the end of the last update.
     is_drained: bool,
     /// Slots that were heard since the last [`end_batch`](Self::end_batch), and are not among the active ones.
@@ -180,7 +182,7 @@ pub struct Server {
     closed: KeyedMap<u32, Box<Client>>,
     closed_order: VecDeque<u32>,
     /// Of these, the ones with something to say.
-    closed_active: VecDeque<u32>,
+    closed_active: Turns,
     events: EventQueue,
     lending: Lending,
     counters: DropCounters,
@@ -246,13 +248,13 @@ impl Server {
             by_token,
             by_address,
             timers: TimerQueue::default(),
-            active: VecDeque::new(),
+            active: Turns::default(),
             is_drained: true,
             heard: Vec::new(),
             replies: VecDeque::new(),
             closed,
             closed_order: VecDeque::new(),
-            closed_active: VecDeque::new(),
+            closed_active: Turns::default(),
             events: EventQueue::new(Lending::left_behind(config.memory)),
             lending,
             counters: DropCounters::default(),
@@ -368,7 +370,7 @@ impl Server {
             let closed = self.closed.get_mut(&id).ok_or(DropReason::UnknownConnection)?;
             let result = closed.connection.handle_packet(&mut self.context, arrival, bytes);
             if result == Err(DropReason::Ended) && !std::mem::replace(&mut closed.active, true) {
-                self.closed_active.push_back(id);
+                self.closed_active.push(id);
             }
             return result;
         };
@@ -394,9 +396,11 @@ impl Server {
         self.end_batch();
         self.context.end_reading(backlog);
         let now = self.context.tick.now;
+        self.active.restart();
+        self.closed_active.restart();
         if !std::mem::replace(&mut self.is_drained, false) {
             // Their timers are set once everything has left, and the network may take nothing for long.
-            for index in Vec::from_iter(self.active.iter().copied()) {
+            for index in Vec::from_iter(self.active.iter()) {
                 self.look_at(index);
             }
         }
@@ -407,11 +411,11 @@ impl Server {
             }
         }
         self.grant_loans();
-        if self.active.len() > 1 {
+        let active = self.active.iter().len();
+        if active > 1 {
             // Who is first finds the queue of a shared uplink empty, and who is last finds it full: not always
             // the same.
-            let first = self.context.generator.below(self.active.len() as u64) as usize;
-            self.active.rotate_left(first);
+            self.active.rotate(self.context.generator.below(active as u64) as usize);
         }
         self.forget_closed_that_are_over();
     }
@@ -513,7 +517,7 @@ impl Server {
             client.connection.set_message_rate(now, rate);
             // What waited may be due at another time now.
             if !std::mem::replace(&mut client.active, true) {
-                active.push_back(index);
+                active.push(index);
             }
         });
     }

@@ -319,7 +319,11 @@ impl ClientHost {
             return;
         }
         match wire {
-            None if ports.is_open() => ports.transmit(|room| poll(client, room)),
+            None if ports.is_open() => ports.transmit(|families, room| {
+                // Only one server is talked to at a time.
+                client.server().filter(|&server| families.contain(server))?;
+                poll(client, room)
+            }),
             // No socket for this server's family: it is as if it did not answer.
             None => while poll(client, &mut [0; SEND_SIZE]).is_some() {},
             Some(wire) => {

@@ -6,7 +6,7 @@ use super::crowding::Crowding;
 use crate::connection::{Arrival, Transmit};
 use crate::drop_reason::DropReason;
 use crate::duration::Duration;
-use crate::endpoint::{Path, Printed};
+use crate::endpoint::{Families, Path, Printed};
 use crate::log::{self, Level};
 use crate::socket::{BATCH, Inbound, Outbound, Received, SEND_SIZE, SendThread, Socket, SocketOptions};
 use crate::time::Instant;
@@ -115,31 +115,30 @@ impl Ports {
         }
     }
 
-    /// Writes what `poll` makes until it makes nothing, or the system takes no more.
-    pub(super) fn transmit(&mut self, mut poll: impl FnMut(&mut [u8]) -> Option<Transmit>) {
+    /// Writes what `poll` makes until it makes nothing, or the system takes no more. `poll` is told for which families
+    /// there is room; what it makes for another is lost.
+    pub(super) fn transmit(&mut self, mut poll: impl FnMut(Families, &mut [u8]) -> Option<Transmit>) {
         match (&mut self.v4, &mut self.v6) {
-            (Some(port), None) | (None, Some(port)) => port.transmit(poll),
-            (Some(_), Some(_)) => {
+            (Some(port), None) | (None, Some(port)) => port.transmit(|room| poll(Families::ALL, room)),
+            (Some(v4), Some(v6)) => {
                 let mut buffer = [0; SEND_SIZE];
-                while self.has_room()
-                    && let Some(transmit) = poll(&mut buffer)
-                {
-                    if let Some(port) = self.of_family(transmit.path.remote.is_ipv4()) {
-                        port.push(transmit.path, buffer.get(..transmit.size).unwrap_or_default());
+                // A socket that is found full is asked no more: the other's datagrams need not wait for its answers.
+                let mut families = Families::ALL;
+                loop {
+                    families.v4 = families.v4 && v4.has_room();
+                    families.v6 = families.v6 && v6.has_room();
+                    if !families.v4 && !families.v6 {
+                        break;
                     }
+                    let Some(Transmit { path, size }) = poll(families, &mut buffer) else { break };
+                    let port = if path.remote.is_ipv4() { &mut *v4 } else { &mut *v6 };
+                    port.push(path, buffer.get(..size).unwrap_or_default());
                 }
-                for port in [&mut self.v4, &mut self.v6].into_iter().flatten() {
-                    port.flush();
-                }
+                v4.flush();
+                v6.flush();
             }
             (None, None) => {}
         }
-    }
-
-    /// True if every socket takes another datagram.
-    fn has_room(&mut self) -> bool {
-        let ports = [&mut self.v4, &mut self.v6];
-        ports.into_iter().flatten().all(Port::has_room)
     }
 
     /// Writes one datagram.

@@ -10,7 +10,7 @@ use crate::crypto::random::{self, RandomError};
 use crate::datagram::LARGEST_DATAGRAM;
 use crate::drop_reason::{DropCounters, DropReason};
 use crate::duration::Duration;
-use crate::endpoint::Printed;
+use crate::endpoint::{Families, Printed};
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
 use crate::sending::{SendError, Shaping};
@@ -276,7 +276,9 @@ impl ServerHost {
         let engine = self.running_mut().ok_or(SendError::NotConnected)?;
         engine.send(index, channel, delivery, id, bytes)?;
         if self.mode == SendMode::Immediate && !delivery.is_reliable() {
-            self.transmit_with(|engine, room| engine.poll_transmit_unreliable(index, room));
+            self.transmit_with(|engine, families, room| {
+                engine.poll_transmit_unreliable(families, index, room)
+            });
         }
         Ok(())
     }
@@ -303,9 +305,9 @@ impl ServerHost {
         }
         if self.mode == SendMode::Immediate && !delivery.is_reliable() {
             let mut waiting = indices.peekable();
-            self.transmit_with(|engine, room| {
+            self.transmit_with(|engine, families, room| {
                 while let Some(&index) = waiting.peek() {
-                    let transmit = engine.poll_transmit_unreliable(index, room);
+                    let transmit = engine.poll_transmit_unreliable(families, index, room);
                     if transmit.is_some() {
                         return transmit;
                     }
@@ -521,17 +523,20 @@ impl ServerHost {
     }
 
     fn transmit(&mut self) {
-        self.transmit_with(Server::poll_transmit);
+        self.transmit_with(Server::poll_transmit_to);
     }
 
-    fn transmit_with(&mut self, mut poll: impl FnMut(&mut Server, &mut [u8]) -> Option<Transmit>) {
+    fn transmit_with(
+        &mut self,
+        mut poll: impl FnMut(&mut Server, Families, &mut [u8]) -> Option<Transmit>,
+    ) {
         self.restart_if_forked();
         let ServerHost { engine: Some(engine), ports, networks, clock, .. } = self else { return };
         if networks.delays_what_is_sent() {
-            networks.send(clock.now(), SEND_SIZE, |room| poll(engine, room));
+            networks.send(clock.now(), SEND_SIZE, |room| poll(engine, Families::ALL, room));
             self.release_simulated();
         } else {
-            ports.transmit(|room| poll(engine, room));
+            ports.transmit(|families, room| poll(engine, families, room));
         }
     }
 

@@ -62,7 +62,7 @@ impl Server {
         client.active = true;
         self.closed.insert(id, client);
         self.closed_order.push_back(id);
-        self.closed_active.push_back(id);
+        self.closed_active.push(id);
     }
 
     /// Forgets the clients that have been told for long enough.

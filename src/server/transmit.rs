@@ -3,6 +3,7 @@
 
 use super::{SOON, Server};
 use crate::connection::{Needed, Scope, Transmit};
+use crate::endpoint::Families;
 
 impl Server {
     /// Puts a client into the list of those with something to send.
@@ -10,7 +11,7 @@ impl Server {
         if let Some(client) = self.slots.get_mut(index)
             && !std::mem::replace(&mut client.active, true)
         {
-            self.active.push_back(index);
+            self.active.push(index);
         }
     }
 
@@ -54,6 +55,12 @@ impl Server {
     /// Writes the next datagram that is due to `buffer`; `None` when none is. Call it until then at
     /// the end of every update, and to flush.
     pub fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        self.poll_transmit_to(Families::ALL, buffer)
+    }
+
+    /// [`poll_transmit`](Self::poll_transmit) for what goes to addresses of `families`; what clients elsewhere are to be
+    /// sent waits. Answers to handshakes don't, nor the odd datagram to where a client was before: who misses one asks again.
+    pub fn poll_transmit_to(&mut self, families: Families, buffer: &mut [u8]) -> Option<Transmit> {
         while let Some((path, reply)) = self.replies.pop_front() {
             if let Some(room) = buffer.get_mut(..reply.bytes().len()) {
                 room.copy_from_slice(reply.bytes());
@@ -64,8 +71,12 @@ impl Server {
         if let Some(transmit) = self.admission_1_00.poll_transmit(generator, buffer) {
             return Some(transmit);
         }
-        while let Some(&id) = self.closed_active.front() {
+        while let Some(id) = self.closed_active.front() {
             if let Some(closed) = self.closed.get_mut(&id) {
+                if !families.contain(closed.connection.path().remote) {
+                    self.closed_active.pass_over();
+                    continue;
+                }
                 let transmit =
                     closed.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
                 if transmit.is_some() {
@@ -73,10 +84,14 @@ impl Server {
                 }
                 closed.active = false;
             }
-            self.closed_active.pop_front();
+            self.closed_active.finish();
         }
-        while let Some(&index) = self.active.front() {
+        while let Some(index) = self.active.front() {
             if let Some(client) = self.slots.get_mut(index) {
+                if !families.contain(client.connection.path().remote) {
+                    self.active.pass_over();
+                    continue;
+                }
                 let transmit =
                     client.connection.poll_transmit(&mut self.context, Scope::Everything, buffer);
                 if transmit.is_some() {
@@ -85,18 +100,28 @@ impl Server {
                 client.active = false;
                 self.set_timer(index);
             }
-            self.active.pop_front();
-            let ahead = |count: u32| self.active.get(count as usize).copied();
+            self.active.finish();
+            let ahead = |count: u32| self.active.ahead(count as usize);
             self.slots.prefetch(Needed::Everything, ahead(SOON), ahead(1));
         }
-        self.is_drained = true;
+        self.closed_active.restart();
+        self.active.restart();
+        self.is_drained = self.active.is_empty();
         None
     }
 
-    /// Writes the next datagram for the unreliable messages that wait for one client, and for what
-    /// fits beside them. Call it until `None` after a send that should leave at once.
-    pub fn poll_transmit_unreliable(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
+    /// Writes the next datagram for the unreliable messages that wait for one client, if it is at an address of
+    /// `families`, and for what fits beside them. Call it until `None` after a send that should leave at once.
+    pub fn poll_transmit_unreliable(
+        &mut self,
+        families: Families,
+        index: u32,
+        buffer: &mut [u8],
+    ) -> Option<Transmit> {
         let client = self.slots.get_mut(index)?;
+        if !families.contain(client.connection.path().remote) {
+            return None;
+        }
         client.connection.poll_transmit(&mut self.context, Scope::Unreliable, buffer)
     }
 }

@@ -6,6 +6,7 @@ mod credit;
 mod data;
 mod defects_1_00_honest;
 mod ending;
+mod families;
 mod filling;
 mod handshake;
 mod link;

@@ -6,7 +6,7 @@ use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::drop_reason::DropReason;
 use cute_net::duration::Duration;
-use cute_net::endpoint::{self, Path};
+use cute_net::endpoint::{self, Families, Path};
 use cute_net::message::Delivery;
 use cute_net::reason::DisconnectReason;
 use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
@@ -59,6 +59,8 @@ pub struct WorldServer {
     pub received: Vec<(u32, bool, Vec<u8>)>,
     /// A server that does not pop its events.
     pub pops: bool,
+    /// The families of addresses whose socket takes something.
+    pub families: Families,
 }
 
 /// What a server said to a datagram, and what it sent back to where that came from.
@@ -156,6 +158,7 @@ impl World {
             events: Vec::new(),
             received: Vec::new(),
             pops: true,
+            families: Families::ALL,
         });
         self.servers.len() - 1
     }
@@ -269,8 +272,11 @@ impl World {
 
     pub fn flush_server(&mut self, index: usize) {
         let mut buffer = [0; 1200];
-        let from = self.servers[index].address;
-        while let Some(transmit) = self.servers[index].server.poll_transmit(&mut buffer) {
+        let WorldServer { address: from, families, .. } = self.servers[index];
+        while let Some(transmit) = self.servers[index].server.poll_transmit_to(families, &mut buffer) {
+            if !families.contain(transmit.path.remote) {
+                continue;
+            }
             self.travel(from, transmit.path.remote, &buffer[..transmit.size]);
         }
     }
