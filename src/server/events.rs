@@ -57,6 +57,8 @@ pub struct EventQueue {
     news: VecDeque<News>,
     /// What calls of the program caused: it learns of it after the next update.
     held: Vec<News>,
+    /// With so many of `news` and then of `held` no messages are left.
+    emptied: usize,
     /// Clients with packets, and with channel messages, to take.
     packets: ReadySlots,
     channels: ReadySlots,
@@ -115,7 +117,13 @@ impl EventQueue {
 
     /// Notes a new client.
     pub fn on_connected(&mut self, index: u32, client_id: u64, address: SocketAddr) {
-        self.news.push_back(News::Connected { index, client_id, address });
+        self.push_news(News::Connected { index, client_id, address });
+    }
+
+    fn push_news(&mut self, news: News) {
+        // It comes before what is held.
+        self.emptied = self.emptied.min(self.news.len());
+        self.news.push_back(news);
     }
 
     /// Notes that a client is gone, and keeps what it had sent.
@@ -139,7 +147,7 @@ impl EventQueue {
         let news = News::Disconnected { index, reason, text, left };
         match by {
             EndedBy::Program { .. } => self.held.push(news),
-            EndedBy::Client | EndedBy::Server => self.news.push_back(news),
+            EndedBy::Client | EndedBy::Server => self.push_news(news),
         }
     }
 
@@ -150,14 +158,26 @@ impl EventQueue {
             self.left -= ready.cost();
             return;
         }
-        let news = self.news.iter_mut().chain(&mut self.held);
-        let left = news.filter_map(|news| match news {
-            News::Disconnected { left, .. } => Some(left),
-            News::Connected { .. } => None,
-        });
-        for left in left.filter(|left| !left.is_empty()).take(1) {
-            self.left -= std::mem::take(left).cost();
+        if let Some((_, left)) = self.first_left() {
+            let cost = std::mem::take(left).cost();
+            self.left -= cost;
         }
+    }
+
+    /// The first of the gone clients whose packets are not all taken, and those.
+    fn first_left(&mut self) -> Option<(u32, &mut Ready)> {
+        let EventQueue { news, held, emptied, .. } = self;
+        let passed = emptied.saturating_sub(news.len());
+        let news = news.iter_mut().skip(*emptied).chain(held.iter_mut().skip(passed));
+        for news in news {
+            match news {
+                News::Disconnected { index, left, .. } if !left.is_empty() => {
+                    return Some((*index, left));
+                }
+                News::Disconnected { .. } | News::Connected { .. } => *emptied += 1,
+            }
+        }
+        None
     }
 
     /// Notes that a client may have messages to take.
@@ -179,14 +199,17 @@ impl EventQueue {
                 self.left -= message.cost();
                 Some(Event::Message { index, message })
             }
-            Some(_) => self.news.pop_front().map(|news| match news {
-                News::Connected { index, client_id, address } => {
-                    Event::Connected { index, client_id, address }
-                }
-                News::Disconnected { index, reason, text, .. } => {
-                    Event::Disconnected { index, reason, text }
-                }
-            }),
+            Some(_) => {
+                self.emptied = self.emptied.saturating_sub(1);
+                self.news.pop_front().map(|news| match news {
+                    News::Connected { index, client_id, address } => {
+                        Event::Connected { index, client_id, address }
+                    }
+                    News::Disconnected { index, reason, text, .. } => {
+                        Event::Disconnected { index, reason, text }
+                    }
+                })
+            }
             None => {
                 let (index, message) =
                     self.pop_held().or_else(|| self.packets.pop(slots, Source::Packets))?;
@@ -197,10 +220,8 @@ impl EventQueue {
 
     /// What a client had sent that the program has just sent away; the news of it waits, this need not.
     fn pop_held(&mut self) -> Option<(u32, Message)> {
-        let (index, message) = self.held.iter_mut().find_map(|news| match news {
-            News::Disconnected { index, left, .. } => left.pop().map(|message| (*index, message)),
-            News::Connected { .. } => None,
-        })?;
+        let (index, left) = self.first_left()?;
+        let message = left.pop()?;
         self.left -= message.cost();
         Some((index, message))
     }
@@ -215,5 +236,85 @@ impl EventQueue {
             self.departed.pop_front();
         }
         self.channels.pop(slots, Source::Channels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::MessageInfo;
+
+    fn left(messages: usize) -> Ready {
+        let info = MessageInfo { channel: 0, reliable: true, id: 0 };
+        let reliable = (0..messages).map(|_| Message::new(info, &[7; 100])).collect();
+        Ready { reliable, ..Ready::default() }
+    }
+
+    fn departs(queue: &mut EventQueue, index: u32, messages: usize, by: EndedBy) {
+        let news = (DisconnectReason::KICKED, Box::default());
+        queue.on_disconnected(index, news, (left(messages), Ready::default()), by);
+    }
+
+    fn send_away(queue: &mut EventQueue, index: u32, messages: usize) {
+        departs(queue, index, messages, EndedBy::Program { tell: false });
+    }
+
+    /// How long it takes to send `clients` away of which every one left something, more than is kept, and then to take
+    /// what a last one had sent.
+    fn time_to_send_away(clients: u32) -> std::time::Duration {
+        let mut queue = EventQueue::new(1000 * left(1).cost());
+        let begun = cpu_time::ThreadTime::now();
+        (0..clients).for_each(|index| send_away(&mut queue, index, 1));
+        send_away(&mut queue, clients, 1000);
+        for _ in 0..1000 {
+            assert_eq!(queue.pop_held().map(|(index, _)| index), Some(clients));
+        }
+        assert!(queue.pop_held().is_none() && queue.left == 0);
+        begun.elapsed()
+    }
+
+    #[test]
+    fn a_crowd_that_is_sent_away_costs_a_step_each_and_not_one_for_each_before() {
+        let fastest = |clients| (0..4).map(|_| time_to_send_away(clients)).min().unwrap();
+        let (few, many) = (fastest(4_000), fastest(32_000));
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        assert!(ratio < 20.0, "{few:?} and {many:?}");
+    }
+
+    #[test]
+    fn what_is_left_is_dropped_and_taken_in_the_order_of_the_departures() {
+        let mut queue = EventQueue::new(8 * left(1).cost());
+        let mut slots = Slots::new(8);
+        for index in 0..4 {
+            send_away(&mut queue, index, 2);
+        }
+        // What the first had left is dropped for this; the second's is taken before the news of any.
+        send_away(&mut queue, 4, 2);
+        let mut index = |queue: &mut EventQueue| match queue.pop(&mut slots) {
+            Some(Event::Message { index, .. }) => Some((index, true)),
+            Some(Event::Disconnected { index, .. }) => Some((index, false)),
+            _ => None,
+        };
+        assert_eq!(
+            [(); 3].map(|()| index(&mut queue)),
+            [Some((1, true)), Some((1, true)), Some((2, true))]
+        );
+        queue.begin_update();
+        send_away(&mut queue, 5, 2);
+        let rest = std::iter::from_fn(|| index(&mut queue)).collect::<Vec<_>>();
+        let news = [(0, false), (1, false), (2, true), (2, false), (3, true), (3, true), (3, false)];
+        let more = [(4, true), (4, true), (4, false), (5, true), (5, true)];
+        assert_eq!(rest, news.into_iter().chain(more).collect::<Vec<_>>());
+        assert_eq!(queue.left, 0);
+        // Who leaves after one was sent away is known of earlier.
+        departs(&mut queue, 6, 1, EndedBy::Client);
+        send_away(&mut queue, 7, 7);
+        send_away(&mut queue, 0, 1);
+        assert_eq!(queue.left, 8 * left(1).cost());
+        assert_eq!([(); 2].map(|()| index(&mut queue)), [Some((6, false)), Some((7, true))]);
+        queue.begin_update();
+        let rest = std::iter::from_fn(|| index(&mut queue)).filter(|(_, message)| !message);
+        assert_eq!(rest.map(|(index, _)| index).collect::<Vec<_>>(), [5, 7, 0]);
+        assert_eq!((queue.left, queue.emptied), (0, 0));
     }
 }
