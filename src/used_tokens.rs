@@ -74,18 +74,13 @@ impl ClientTokens {
 struct Used {
     token: u64,
     expiration: u64,
-    since_seconds: u32,
+    since: Instant,
 }
 
 impl Used {
     fn is_live(&self, now: Instant, unix: u64) -> bool {
-        let age = seconds(now).saturating_sub(self.since_seconds);
-        unix < self.expiration || u64::from(age) <= LEAST_MEMORY.as_secs()
+        unix < self.expiration || now.since(self.since) <= LEAST_MEMORY
     }
-}
-
-fn seconds(now: Instant) -> u32 {
-    u32::try_from(now.since(Instant::ZERO).as_secs()).unwrap_or(u32::MAX)
 }
 
 impl UsedTokens {
@@ -138,7 +133,7 @@ impl UsedTokens {
         now: Instant,
         unix: u64,
     ) {
-        let used = Used { token: self.hash.hash_one(token), expiration, since_seconds: seconds(now) };
+        let used = Used { token: self.hash.hash_one(token), expiration, since: now };
         let crowded = self.entries >= self.capacity / 2;
         let client = self.clients.entry(client_id).or_default();
         client.push(used, creation);
@@ -187,6 +182,20 @@ mod tests {
 
     fn at(seconds: u64) -> Instant {
         Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    /// A program that says milliseconds where seconds are asked for has such a clock after seven weeks.
+    #[test]
+    fn however_late_the_clock_is_what_has_expired_is_forgotten() {
+        assert!(size_of::<Used>() <= 24);
+        for start in [0, 4_000_000_000, 5_000_000_000] {
+            let mut tokens = used(1);
+            tokens.insert(1, b"token", 100, 101, at(start), 100);
+            tokens.sweep(at(start + 20), 120);
+            assert!(tokens.contains(1, b"token", 100), "{start}");
+            tokens.sweep(at(start + 40), 140);
+            assert!(!tokens.contains(1, b"token", 100), "{start}");
+        }
     }
 
     #[test]
