@@ -15,7 +15,7 @@ use cute_net::crypto::key_pair::{self, SecretKey};
 use cute_net::duration::Duration;
 use cute_net::endpoint::Path;
 use cute_net::message::Message;
-use cute_net::server::{DEFAULT_MEMORY, Event, Server, ServerConfig};
+use cute_net::server::{DEFAULT_MEMORY, Event, LEAST_MEMORY, Server, ServerConfig};
 use cute_net::simulator::{Simulator, SimulatorConfig};
 use cute_net::time::Instant;
 use cute_net::token::{self, PairKey, TokenKeys, TokenRequest, USER_DATA_SIZE};
@@ -30,6 +30,8 @@ const PATIENCE: Duration = secs(100);
 const SLOWEST: Duration = Duration::from_nanos(1_000_000_000 / 1500);
 /// Bytes of large messages on such a network: sessions are to end.
 const HARD_VOLUME: usize = 60_000;
+/// Of so many updates in a row at least one has something to do, for a program that sleeps until something is due.
+const MOST_VAIN: u32 = 10;
 const UP: usize = 0;
 const DOWN: usize = 1;
 
@@ -40,9 +42,18 @@ struct Rhythm {
     last: Instant,
     paused_until: Instant,
     takes_from: Instant,
+    /// How many updates in a row nothing came and nothing left, and yet something was due at once.
+    vain: u32,
 }
 
 impl Rhythm {
+    /// Notes an update in which something `moved` or not, after which the next thing is `due`.
+    fn note(&mut self, now: Instant, moved: bool, due: Option<Instant>) {
+        let vain = !moved && due.is_some_and(|due| due <= now);
+        self.vain = if vain { self.vain + 1 } else { 0 };
+        assert!(self.vain < MOST_VAIN, "due again and again at {:?}", now.since(Instant::ZERO));
+    }
+
     fn next(&self, wanted: impl FnOnce() -> Option<Instant>) -> Instant {
         let next = match self.tick {
             Some(tick) => self.last + tick,
@@ -98,13 +109,16 @@ impl Session {
         let timeout = secs(draw.pick([5, 10, 15]));
         let clean = draw.one_in(6);
         let cap = |draw: &mut Draw| draw.rate().filter(|_| !clean);
+        // As little memory for each client as there may be, or plenty.
+        let (memory, max_clients) =
+            if !clean && draw.one_in(3) { (LEAST_MEMORY, 512) } else { (DEFAULT_MEMORY, 16) };
         let config = ServerConfig {
             application_id: APPLICATION,
             keys: vec![PairKey::new(&secret).unwrap()],
-            max_clients: 16,
+            max_clients,
             connection_timeout: Some(timeout),
             resend_ceiling: draw.pick([ms(100), Duration::MAX]),
-            memory: DEFAULT_MEMORY,
+            memory,
             max_outgoing_rate: cap(&mut draw),
             max_incoming_rate: cap(&mut draw),
             largest_datagram: 1200,
@@ -141,7 +155,7 @@ impl Session {
 
     fn rhythm(draw: &mut Draw) -> Rhythm {
         let zero = Instant::ZERO;
-        Rhythm { tick: draw.tick(), last: zero, paused_until: zero, takes_from: zero }
+        Rhythm { tick: draw.tick(), last: zero, paused_until: zero, takes_from: zero, vain: 0 }
     }
 
     fn tell(&self, what: impl FnOnce(&Session) -> String) {
@@ -225,17 +239,21 @@ impl Session {
         let end = &mut self.connections[machine.connection].client;
         let earliest = std::mem::replace(&mut machine.rhythm.last, self.now);
         machine.client.advance(self.now, self.unix);
+        let mut moved = false;
         while let Some(due) = machine.down.next_arrival()
             && let Some((to, mut bytes)) = machine.down.pop(self.now)
         {
             let path = Path { remote: address(SERVER), local: None };
             let arrival = Arrival { path, at: due.max(earliest) };
+            moved = true;
             if to == machine.address && machine.client.handle_datagram(&arrival, &mut bytes).is_ok() {
                 end.hear(arrival.at);
             }
         }
-        machine.client.handle_timeout(false);
-        self.flush_client(index);
+        machine.client.handle_timeout(self.draw.one_in(5));
+        moved |= self.flush_client(index);
+        let Machine { client, rhythm, .. } = &mut self.machines[index];
+        rhythm.note(self.now, moved, client.poll_timeout());
         self.note_client_end(index);
         if self.machines[index].rhythm.takes_from <= self.now {
             self.take_client_messages(index);
@@ -245,10 +263,12 @@ impl Session {
     fn update_server(&mut self) {
         let earliest = std::mem::replace(&mut self.rhythm.last, self.now);
         self.server.advance(self.now, self.unix);
+        let mut moved = false;
         for machine in &mut self.machines {
             while let Some(due) = machine.up.next_arrival()
                 && let Some(((connection, from), mut bytes)) = machine.up.pop(self.now)
             {
+                moved = true;
                 let path = Path { remote: from, local: None };
                 let arrival = Arrival { path, at: due.max(earliest) };
                 let is_data = PacketType::of(bytes[0]) == Some(PacketType::Data);
@@ -258,32 +278,40 @@ impl Session {
                 }
             }
         }
-        self.server.handle_timeout(false);
-        self.flush_server();
+        self.server.handle_timeout(self.draw.one_in(5));
+        moved |= self.flush_server();
+        self.rhythm.note(self.now, moved, self.server.poll_timeout());
         if self.rhythm.takes_from <= self.now {
             self.take_server_messages();
         }
     }
 
-    fn flush_client(&mut self, index: usize) {
+    /// Sends what is due; true if anything was.
+    fn flush_client(&mut self, index: usize) -> bool {
         let mut buffer = [0; 1500];
+        let mut sent = false;
         let machine = &mut self.machines[index];
         while let Some(transmit) = machine.client.poll_transmit(&mut buffer) {
             let to = (machine.connection, machine.address);
             machine.up.push(self.now, to, &buffer[..transmit.size]);
             self.connections[machine.connection].server.unheard += 1;
+            sent = true;
         }
+        sent
     }
 
-    fn flush_server(&mut self) {
+    fn flush_server(&mut self) -> bool {
         let mut buffer = [0; 1500];
+        let mut sent = false;
         while let Some(transmit) = self.server.poll_transmit(&mut buffer) {
             let to = transmit.path.remote;
             let SocketAddr::V4(v4) = to else { panic!("{to}") };
             let machine = &mut self.machines[usize::from(v4.ip().octets()[2])];
             machine.down.push(self.now, to, &buffer[..transmit.size]);
             self.connections[machine.connection].client.unheard += 1;
+            sent = true;
         }
+        sent
     }
 
     /// Notes that a client's connection, or its attempt at one, is over.

@@ -59,7 +59,11 @@ impl Session {
             }
         }
         if self.draw.one_in(4) {
-            if flow == UP { self.flush_client(machine) } else { self.flush_server() }
+            if flow == UP {
+                self.flush_client(machine)
+            } else {
+                self.flush_server()
+            };
         }
     }
 
