@@ -7,6 +7,7 @@ use super::send_space::SendCredit;
 use crate::message::MESSAGE_COST;
 use crate::ready::InboxBudget;
 use crate::sending::MAX_MESSAGE_SIZE;
+use std::cmp::Ordering;
 
 /// What one connection may hold with a loan: no more than one that needs none.
 const MOST_HELD: u64 = InboxBudget::DEFAULT.reliable;
@@ -57,10 +58,16 @@ impl ReceiveCredit {
         if begun > self.granted {
             return Err(Violation);
         }
-        self.begun = begun;
-        if begun >= self.wanted {
-            self.spare = 0;
+        if self.begun < self.wanted {
+            match begun.cmp(&self.wanted) {
+                Ordering::Less => {}
+                // That it waited for.
+                Ordering::Equal => self.spare = 0,
+                // It waits on, and others have taken what was granted for it.
+                Ordering::Greater => self.spare = self.allowance,
+            }
         }
+        self.begun = begun;
         Ok(())
     }
 
@@ -220,6 +227,28 @@ mod tests {
             credit.begin((needed - 64) as u32).unwrap();
             assert_eq!(credit.wanted_loan(), None);
         }
+    }
+
+    #[test]
+    fn who_is_overtaken_by_smaller_messages_is_lent_what_is_none_of_theirs() {
+        let mut credit = ReceiveCredit::new(100_000);
+        credit.grant();
+        let pass = |credit: &mut ReceiveCredit| {
+            credit.begin(10_000).unwrap();
+            credit.complete(10_000);
+            credit.consume(10_000);
+            credit.grant();
+        };
+        credit.on_blocked(20_064);
+        (0..2).for_each(|_| pass(&mut credit));
+        assert_eq!(credit.wanted_loan(), None); // perhaps it has begun
+        let begun = credit.begun;
+        credit.on_blocked(begun + 20_064);
+        assert_eq!(credit.wanted_loan(), Some(20_064));
+        // Once it has begun, others may borrow no more for it.
+        credit.begin(20_000).unwrap();
+        credit.on_blocked(begun + 20_064 + 500);
+        assert_eq!(credit.wanted_loan(), None);
     }
 
     /// Loans on top of loans, for messages that are begun and never finished.

@@ -73,6 +73,7 @@ fn a_message_arrives_though_another_channel_has_most_of_the_credit_in_use() {
         (200, 3, 10_000, &[40_000, 60_000, 65_000, 70_000, 200_000, 20 << 20][..]),
         (200, 6, 20_000, &[40_000, 65_000, 200_000]),
         (50, 1, 5000, &[60_000, 65_000, 70_000]),
+        (50, 1, 10_000, &[20_000]),
     ] {
         for &size in sizes {
             let mut world = connected_over(round_trip, 32 << 20, 512);
