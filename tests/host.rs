@@ -27,8 +27,13 @@ fn d17_zero_length_datagrams_do_not_end_the_receive_loop() {
         }
         client.send(0, Delivery::Unreliable, 0, &[number]).unwrap();
     }
-    pair.server.update(DT, UNIX);
-    assert_eq!(pair.messages().len(), 20);
+    // A slow machine reads a batch in an update; what ends the loop at an empty datagram needs more than twenty.
+    let mut came = 0;
+    for _ in 0..5 {
+        pair.server.update(DT, UNIX);
+        came += pair.messages().len();
+    }
+    assert_eq!(came, 20);
     assert_eq!(pair.dropped(DropReason::Size), 60);
 
     // And against a client, from whoever pretends to be its server.
@@ -338,23 +343,30 @@ fn a_transfer_over_a_socket_grows_its_datagrams() {
         let mut pair = Pair::at(address);
         let mut client = pair.client(1);
         let bytes: Vec<u8> = (0..8 << 20).map(|at| (at % 251) as u8).collect();
-        client.send(0, Delivery::ReliableOrdered, 0, &bytes).unwrap();
-        let mut came = Vec::new();
-        for _ in 0..2000 {
-            client.update(DT, UNIX);
-            pair.server.update(DT, UNIX);
-            came.extend(pair.messages());
-            if !came.is_empty() {
-                break;
-            }
-        }
-        assert!(came == [bytes]);
-        let largest = client.connection().unwrap().largest_datagram();
         let expected = match (cfg!(target_os = "linux"), address.starts_with('[')) {
             (true, false) => 1472,
             (true, true) => 1452,
             (false, _) => 1200,
         };
+        // Where the machine has other work, sockets overflow, and probes are lost like everything else.
+        let mut largest = 0;
+        for _transfer in 0..5 {
+            client.send(0, Delivery::ReliableOrdered, 0, &bytes).unwrap();
+            let mut came = Vec::new();
+            for _ in 0..2000 {
+                client.update(DT, UNIX);
+                pair.server.update(DT, UNIX);
+                largest = largest.max(client.connection().unwrap().largest_datagram());
+                came.extend(pair.messages());
+                if !came.is_empty() {
+                    break;
+                }
+            }
+            assert!(came.iter().eq([&bytes]));
+            if largest == expected {
+                break;
+            }
+        }
         assert_eq!(largest, expected);
     }
 }
