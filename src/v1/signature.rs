@@ -157,8 +157,7 @@ impl VerifyingKey {
             return false;
         }
         let base = EdwardsPoint::mul_base(&answer);
-        let key =
-            EdwardsPoint::vartime_double_scalar_mul_basepoint(&challenge, &self.point, &Scalar::ZERO);
+        let key = self.point * challenge;
         let is_committed = |point: EdwardsPoint| point.to_montgomery().to_bytes() == *commitment;
         is_committed(base - key) || is_committed(base + key)
     }
