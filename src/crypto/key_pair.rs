@@ -21,6 +21,8 @@ pub struct PublicKey(pub [u8; 32]);
 pub struct SecretKey(pub [u8; 64]);
 
 impl Drop for SecretKey {
+    // As a key's.
+    #[inline(never)]
     fn drop(&mut self) {
         self.0.zeroize();
     }

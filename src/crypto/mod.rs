@@ -40,6 +40,8 @@ impl Key {
 }
 
 impl Drop for Key {
+    // A volatile store for each byte, and keys end in a hundred places.
+    #[inline(never)]
     fn drop(&mut self) {
         self.0.zeroize();
     }

@@ -106,6 +106,8 @@ impl State {
 }
 
 impl Drop for State {
+    // As a key's.
+    #[inline(never)]
     fn drop(&mut self) {
         for row in [&mut self.rate, &mut self.middle, &mut self.bottom] {
             row.zeroize();
