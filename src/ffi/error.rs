@@ -98,9 +98,16 @@ pub(crate) const fn failure(text: &'static CStr) -> cn_result_t {
 
 /// The result of a call that did not, with a text for people that says with which values.
 pub(crate) fn failure_with(text: impl fmt::Display) -> cn_result_t {
+    written(format_args!("{text}"))
+}
+
+// Once, and not for each kind of text.
+#[cold]
+#[inline(never)]
+fn written(text: fmt::Arguments<'_>) -> cn_result_t {
     // What `text` shows may lie in the buffer of an earlier failure: it is written elsewhere first.
     let mut bytes = [0; TEXT_SIZE];
-    let _ = write!(Cut { buffer: &mut bytes, written: 0 }, "{text}");
+    let _ = Cut { buffer: &mut bytes, written: 0 }.write_fmt(text);
     let late;
     let buffer = match LAST.try_with(|last| last.0) {
         Ok(buffer) => buffer,

@@ -34,6 +34,7 @@ pub mod wire;
 use crate::log::{self, Level};
 use crate::message::Message;
 use allocator::Allocator;
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::ManuallyDrop;
@@ -79,16 +80,9 @@ pub(crate) fn with_host<H, T>(
     body: impl FnOnce(&mut H) -> T,
 ) -> T {
     let Some(handle) = handle else { return otherwise };
-    match handle.state.get() {
-        HandleState::Idle => {}
-        HandleState::Busy => {
-            log::log(
-                Level::Error,
-                format_args!("a callback used the client or server that called it; nothing was done"),
-            );
-            return otherwise;
-        }
-        HandleState::Dead => return otherwise,
+    if handle.state.get() != HandleState::Idle {
+        refuse(handle.state.get());
+        return otherwise;
     }
     handle.state.set(HandleState::Busy);
     // The host is never used again after a panic, so what the panic left of it does not matter.
@@ -101,12 +95,32 @@ pub(crate) fn with_host<H, T>(
             handle.state.set(HandleState::Idle);
             value
         }
-        Err(_) => {
+        Err(panic) => {
             handle.state.set(HandleState::Dead);
-            log::log(Level::Error, format_args!("an internal error; the handle is dead from now on"));
+            on_death(panic);
             otherwise
         }
     }
+}
+
+/// Says why a handle in this state does nothing. Here and below: what a hundred functions have and none is
+/// likely to need is not inlined into them.
+#[cold]
+#[inline(never)]
+fn refuse(state: HandleState) {
+    if state == HandleState::Busy {
+        log::log(
+            Level::Error,
+            format_args!("a callback used the client or server that called it; nothing was done"),
+        );
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn on_death(panic: Box<dyn Any + Send>) {
+    drop(panic);
+    log::log(Level::Error, format_args!("an internal error; the handle is dead from now on"));
 }
 
 /// Runs `body` outside any handle; `otherwise` if it panics.
