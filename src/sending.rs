@@ -105,6 +105,8 @@ impl Default for Priorities {
 
 impl Priorities {
     /// Sets the priority of a wire channel, 0 to 8; unless set it is 0.
+    // A sort, in three places that hardly ever come to it.
+    #[inline(never)]
     pub fn set(&mut self, channel: u8, priority: i32) {
         let Some(known) = self.of_channels.get_mut(usize::from(channel)) else { return };
         *known = priority;

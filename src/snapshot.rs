@@ -156,6 +156,8 @@ struct Model {
 }
 
 impl Model {
+    // A call is nothing beside all that is filled.
+    #[inline(never)]
     fn new() -> Self {
         Self {
             changed_by_recent: [Odds::UNCHANGED; 512],

@@ -21,6 +21,8 @@ impl fmt::Display for RandomError {
 impl std::error::Error for RandomError {}
 
 /// Fills `buffer` from the operating system's generator.
+// A call is nothing beside a system call.
+#[inline(never)]
 pub fn fill(buffer: &mut [u8]) -> Result<(), RandomError> {
     getrandom::fill(buffer).map_err(|_| RandomError)
 }
@@ -44,8 +46,14 @@ impl Generator {
     /// The next `N` bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.0.fill_bytes(&mut bytes);
+        self.fill(&mut bytes);
         bytes
+    }
+
+    /// One copy of what draws anew, for all `N`.
+    #[inline(never)]
+    fn fill(&mut self, buffer: &mut [u8]) {
+        self.0.fill_bytes(buffer);
     }
 
     /// A number below `bound`, or 0 if `bound` is 0. The bias of the remainder is below 2^-32 for

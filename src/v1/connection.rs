@@ -101,6 +101,8 @@ impl Connection {
         connection
     }
 
+    // Once for each connection, in three places.
+    #[inline(never)]
     fn new(
         context: &Context,
         seal: PacketSeal,
