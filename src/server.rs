@@ -201,7 +201,6 @@ impl Server {
         let mut context = Context::new(seed);
         let generator = &mut context.generator;
         let slots = Slots::new(config.max_clients);
-        let (lending, inbox) = Lending::new(config.memory, slots.capacity());
         // Cloned, and into room that does not move: what a key is moved out of is not wiped.
         let mut keys = Vec::with_capacity(config.keys.len());
         let mut keys_1_00 = Vec::with_capacity(config.keys.len());
@@ -222,6 +221,9 @@ impl Server {
         let by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
         let by_address = KeyedMap::with_hasher(KeyedHash::new(generator));
         let closed = KeyedMap::with_hasher(KeyedHash::new(generator));
+        // Both maps are by numbers that the server gives.
+        let hash = KeyedHash::clone(closed.hasher());
+        let (lending, inbox) = Lending::new(config.memory, slots.capacity(), hash);
         let mut server = Server {
             context,
             unix: 0,

@@ -8,7 +8,7 @@ use crate::crypto::random;
 use crate::duration::Duration;
 use crate::socket::{MOST_KNOWN, Socket};
 use crate::time::Instant;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 /// Of strangers one in 2^2 is let through at first, and never fewer than one in 2^6.
@@ -38,7 +38,7 @@ pub(super) struct Crowding {
 struct Thinned {
     thinning: u32,
     key: u32,
-    known: BTreeSet<SocketAddr>,
+    known: HashSet<SocketAddr>,
     changed_at: Instant,
     watched_at: Instant,
     /// What the socket had lost when it was last looked at.
@@ -75,7 +75,7 @@ impl Crowding {
         // What players send passes, however few strangers do.
         let too_much = backlog && strangers >= read / STRANGERS_SHARE;
         // One more than can be told of is as good as all.
-        let players: BTreeSet<SocketAddr> = players.take(MOST_KNOWN + 1).collect();
+        let players: HashSet<SocketAddr> = players.take(MOST_KNOWN + 1).collect();
         let Some(thinned) = &mut self.thinned else {
             // Where the program's clock stands still it would never end.
             if now > Instant::ZERO {
@@ -115,7 +115,7 @@ impl Crowding {
         }
     }
 
-    fn begin(&mut self, socket: &Socket, now: Instant, known: BTreeSet<SocketAddr>) {
+    fn begin(&mut self, socket: &Socket, now: Instant, known: HashSet<SocketAddr>) {
         let (Some(lost), Ok(key)) = (socket.lost(), random::bytes::<4>()) else {
             self.unavailable = true;
             return;

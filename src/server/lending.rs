@@ -5,11 +5,12 @@
 use super::Server;
 use super::depart::EndedBy;
 use crate::duration::Duration;
+use crate::keyed_map::{KeyedHash, KeyedMap};
 use crate::ready::InboxBudget;
 use crate::reason::DisconnectReason;
 use crate::time::Instant;
 use crate::v2::send_space::SendCredit;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Memory for what all clients send, unless set.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
@@ -21,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SLOWEST: u64 = 64 << 10;
 
 /// Who borrows and who waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lending {
     /// Bytes that can be lent.
     pool: u64,
     /// Bytes that each client may send without borrowing.
     allowance: u64,
     /// By slot.
-    borrowers: BTreeMap<u32, Loan>,
+    borrowers: KeyedMap<u32, Loan>,
     /// Connection ids, in turn; some may be of clients that are gone.
     waiting: VecDeque<u32>,
 }
@@ -48,14 +49,15 @@ impl Lending {
     /// Divides `memory` bytes for `max_clients`: a quarter to lend, but enough for a message of the largest size; half of
     /// the rest for allowances, a third for unreliable messages, a sixth for what
     /// [clients leave behind](Lending::left_behind).
-    pub fn new(memory: u64, max_clients: usize) -> (Lending, InboxBudget) {
+    pub fn new(memory: u64, max_clients: usize, hash: KeyedHash) -> (Lending, InboxBudget) {
         let clients = max_clients.max(1) as u64;
         let most = InboxBudget::DEFAULT;
         let pool = Lending::pool(memory);
         let rest = Lending::rest(memory);
         let reliable = (rest / 2 / clients).clamp(SendCredit::INITIAL, most.reliable);
         let unreliable = (rest / 3 / clients).clamp(SendCredit::INITIAL, most.unreliable as u64);
-        let lending = Lending { pool, allowance: reliable, ..Lending::default() };
+        let borrowers = KeyedMap::with_hasher(hash);
+        let lending = Lending { pool, allowance: reliable, borrowers, waiting: VecDeque::new() };
         (lending, InboxBudget { reliable, unreliable: unreliable as usize })
     }
 

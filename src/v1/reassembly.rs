@@ -13,8 +13,8 @@ pub struct Assembly {
     joined: u16,
     /// [`Message::HEADROOM`] bytes, then the fragments joined.
     buffer: Vec<u8>,
-    /// Fragments beyond those.
-    ahead: BTreeMap<u16, Box<[u8]>>,
+    /// Fragments beyond those, by index: as wide as the offsets of CUTE 2.00, so that one map's code serves both.
+    ahead: BTreeMap<u32, Box<[u8]>>,
     ahead_cost: usize,
 }
 
@@ -58,7 +58,7 @@ impl Assembly {
 
     /// True if the fragment is new.
     pub fn lacks(&self, fragment: &Fragment<'_>) -> bool {
-        fragment.index >= self.joined && !self.ahead.contains_key(&fragment.index)
+        fragment.index >= self.joined && !self.ahead.contains_key(&fragment.index.into())
     }
 
     /// Takes in a fragment that was checked by itself.
@@ -68,13 +68,13 @@ impl Assembly {
         }
         if fragment.index == self.joined {
             self.join(fragment.bytes);
-            while let Some(bytes) = self.ahead.remove(&self.joined) {
+            while let Some(bytes) = self.ahead.remove(&self.joined.into()) {
                 self.ahead_cost -= bytes.len() + MESSAGE_COST;
                 self.join(&bytes);
             }
         } else {
             self.ahead_cost += fragment.bytes.len() + MESSAGE_COST;
-            self.ahead.insert(fragment.index, fragment.bytes.into());
+            self.ahead.insert(fragment.index.into(), fragment.bytes.into());
         }
         if self.is_whole() { Added::Complete } else { Added::Part }
     }
