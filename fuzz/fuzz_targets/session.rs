@@ -8,6 +8,7 @@ use arbitrary::Arbitrary;
 use cute_net::client::{Client, ClientState};
 use cute_net::connection::Transmit;
 use cute_net::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
+use cute_net::endpoint::Families;
 use cute_net::message::Message;
 use cute_net::reason::DisconnectReason;
 use cute_net::server::{Event, Server};
@@ -345,7 +346,8 @@ impl Session {
             (false, true) => self.flush_client(),
             (true, false) => {
                 let Some(slot) = self.slot() else { return };
-                let poll = |room: &mut [u8]| self.server.poll_transmit_unreliable(slot, room);
+                let poll =
+                    |room: &mut [u8]| self.server.poll_transmit_unreliable(Families::ALL, slot, room);
                 for (transmit, bytes) in all_of(poll) {
                     let std::net::SocketAddr::V4(to) = transmit.path.remote else { continue };
                     if bytes.len() <= self.largest {
