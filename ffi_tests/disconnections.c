@@ -249,8 +249,8 @@ static void arguments(void)
     CHECK_FAILS(cnx_server_disconnect_client_with(NULL, 0, 16, NULL, 0), "`server` is NULL.");
     CHECK_FAILS(cnx_client_disconnect_with(client, 256, NULL, 0), "A program's own reasons are 16 to 255, not 256.");
     CHECK_FAILS(cnx_client_disconnect_with(client, -1, NULL, 0), "A program's own reasons are 16 to 255, not -1.");
-    CHECK_FAILS(cnx_client_disconnect_with(client, 16, data, 256), "`size` is 256: at most 255 bytes.");
-    CHECK_FAILS(cnx_client_disconnect_with(client, 16, data, -1), "`size` is -1: at most 255 bytes.");
+    CHECK_FAILS(cnx_client_disconnect_with(client, 16, data, 256), "`size` is 256: pass 0 to 255 bytes.");
+    CHECK_FAILS(cnx_client_disconnect_with(client, 16, data, -1), "`size` is -1: pass 0 to 255 bytes.");
     CHECK_FAILS(cnx_client_disconnect_with(client, 16, NULL, 1), "`data` is NULL, and `size` is not 0.");
     CHECK_FAILS(cnx_server_disconnect_client_with(session.server, 0, 15, NULL, 0), "A program's own reasons");
     CHECK_FAILS(cnx_server_disconnect_client_with(session.server, 2, 16, NULL, 0), "Client is not connected.");

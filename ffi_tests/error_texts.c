@@ -39,13 +39,15 @@ static cn_result_t of_cf(CF_Result result)
 
 static void without_a_connection(session_t* session)
 {
-    const char* idle = "Client is not connected. It is in CN_CLIENT_STATE_DISCONNECTED.";
-    const char* asking = "Client is not connected. It is in CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST.";
+    const char* idle = "Client is not connected. It is in CN_CLIENT_STATE_DISCONNECTED: connect it first.";
+    const char* asking = "Client is not connected. It is in CN_CLIENT_STATE_SENDING_CONNECTION_REQUEST: "
+        "update it until it is in CN_CLIENT_STATE_CONNECTED.";
     const char* empty = "Client is not connected. There is none in slot 5.";
     cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
     uint8_t token[CN_CONNECT_TOKEN_SIZE], user_data[CN_CONNECT_TOKEN_USER_DATA_SIZE];
     cnx_send_options_t options;
     cnx_statistics_t statistics;
+    cnx_simulator_t network;
     cn_endpoint_t endpoint;
     memset(&options, 0, sizeof(options));
     options.size = (uint32_t)sizeof(options);
@@ -65,10 +67,24 @@ static void without_a_connection(session_t* session)
     CHECK_SAYS(cnx_server_client_statistics(session->server, 5, &statistics), empty);
     CHECK_SAYS(cnx_server_client_user_data(session->server, 5, user_data), empty);
     CHECK_SAYS(cnx_server_disconnect_client_with(session->server, 5, 16, NULL, 0), empty);
-    CHECK_SAYS(cn_server_send(session->server, "x", 1, -3, true), "Client is not connected. There is none in slot -3.");
+    CHECK_SAYS(cn_server_send(session->server, "x", 1, -3, true),
+        "Client is not connected. There is no slot -3: they are 0 to 31.");
+    CHECK_SAYS(cn_server_send(session->server, "x", 1, 32, true),
+        "Client is not connected. There is no slot 32: they are 0 to 31.");
+    CHECK_SAYS(cn_server_send(session->server, "x", -5, 0, true),
+        "Empty packets are not allowed. `size` is -5: pass how many bytes the packet has.");
+    CHECK_SAYS(cn_client_send(client, "x", -5, true),
+        "Empty packets are now allowed. `size` is -5: pass how many bytes the packet has.");
+    CHECK_SAYS(cn_client_send(client, "x", 0, true), "Empty packets are now allowed.");
     options.size = 1000;
     CHECK_SAYS(cnx_client_send_with(client, "x", 1, &options),
         "`options->size` is 1000, that of a later version of the library, or not set.");
+    options.size = 8;
+    CHECK_SAYS(cnx_client_send_with(client, "x", 1, &options),
+        "`options->size` is not set, but 8: set it to sizeof(cnx_send_options_t).");
+    network.size = 1000;
+    CHECK_SAYS(cnx_client_set_simulator(client, NULL, &network, 1),
+        "`incoming->size` is 1000, that of a later version of the library, or not set.");
     cn_client_destroy(client);
 }
 
@@ -107,6 +123,29 @@ static void milliseconds(uint8_t* token, const cn_crypto_sign_secret_t* secret)
     cn_crypto_key_t up = cn_crypto_generate_key(), down = cn_crypto_generate_key();
     CHECK_OK(cn_generate_connect_token(APPLICATION_ID, UINT64_C(1796000000000), &up, &down, UINT64_C(1796000060000), 5, 1, &address, 1,
         NULL, secret, token));
+}
+
+/* A server that can't start says what to do about it. */
+static void starts(session_t* session)
+{
+    cn_server_config_t config = session_config(session);
+    cn_server_t* other = cn_server_create(config);
+    cn_server_t* without_keys;
+    cn_result_t result = cn_server_start(other, session->address);
+    CHECK(cn_is_error(result) && strncmp(result.details, "Unable to open socket. ", 23) == 0);
+    CHECK(strstr(result.details, "; something else has this port: pass another, or 0 to let the system choose one"));
+    result = cn_server_start(other, "203.0.113.7:5000");
+    CHECK(cn_is_error(result) && strncmp(result.details, "Unable to open socket. 203.0.113.7:5000: ", 41) == 0);
+    CHECK(strstr(result.details, "; this machine has no such address: pass 0.0.0.0 or [::] for all that it has"));
+    CHECK_SAYS(cn_server_send(other, "x", 1, 0, true),
+        "Client is not connected. The server does not run: start it first.");
+    cn_server_destroy(other);
+    memset(&config.public_key, 0, sizeof(config.public_key));
+    memset(&config.secret_key, 0, sizeof(config.secret_key));
+    without_keys = cn_server_create(config);
+    CHECK_SAYS(cn_server_start(without_keys, "127.0.0.1:0"), "The secret key is not set, but all zeros: pass the two "
+        "halves that one call of cn_crypto_sign_keygen made.");
+    cn_server_destroy(without_keys);
 }
 
 static void addresses(session_t* session)
@@ -206,6 +245,7 @@ int main(void)
     session_start(&session);
     without_a_connection(&session);
     tokens(&session);
+    starts(&session);
     addresses(&session);
     full_queues(&session);
     nulls(&session);

@@ -132,7 +132,7 @@ static void arguments(void)
     CHECK_FAILS(cnx_server_send_with(session.server, &byte, 1, 31, &good), "Client is not connected.");
     CHECK_FAILS(cnx_client_send_with(client, &byte, 1, NULL), "`options` is NULL.");
     CHECK_FAILS(cnx_client_send_with(client, NULL, 1, &good), "`data` is NULL");
-    CHECK_FAILS(cnx_client_send_with(client, &byte, -1, &good), "`size` is -1.");
+    CHECK_FAILS(cnx_client_send_with(client, &byte, -1, &good), "`size` is -1: pass how many bytes `data` has.");
     bad = good;
     bad.size = 0;
     CHECK_FAILS(cnx_client_send_with(client, &byte, 1, &bad), "`options->size` is not set");
@@ -148,7 +148,7 @@ static void arguments(void)
     bad = options_of(CNX_DELIVERY_UNRELIABLE, 0, 1);
     CHECK_FAILS(cnx_server_send_with(session.server, &byte, 1, 0, &bad), "Channel 0 carries no ids");
     bad = options_of(CNX_DELIVERY_UNRELIABLE, 0, 0);
-    CHECK_FAILS(cnx_client_send_with(client, &byte, 0, &bad), "A message needs at least one byte.");
+    CHECK_FAILS(cnx_client_send_with(client, &byte, 0, &bad), "A message of channel 0 needs at least one byte.");
     {
         int size = 4 * CN_MB;
         void* large = calloc(1, 20 * CN_MB + 1);

@@ -70,7 +70,7 @@ int main(void)
     wrong[2] = 4000;
     wrong[3] = slots[4];
     CHECK_FAILS(cnx_server_send_many(session.server, large, 60, wrong, 4, true),
-        "2 of 4 clients don't get it. The first, -1: There is no connection.");
+        "2 of 4 clients don't get it. The first, -1: Client is not connected. There is no slot -1: they are 0 to 31.");
     expect(20, 60);
 
     CHECK_OK(cnx_server_send_many(session.server, large, 60, NULL, 0, true));
@@ -79,10 +79,12 @@ int main(void)
     CHECK_FAILS(cnx_server_send_many(session.server, large, 60, NULL, 1, true), "`client_indices` is NULL.");
     CHECK_FAILS(cnx_server_send_many(session.server, large, 60, slots, -1, true), "`count` is -1: ");
     CHECK_FAILS(cnx_server_send_many(session.server, large, 0, slots, 1, true), "Empty packets are not allowed.");
+    CHECK_FAILS(cnx_server_send_many(session.server, large, -7, slots, 1, true),
+        "Empty packets are not allowed. `size` is -7: pass how many bytes the packet has.");
     expect(0, 60);
 
     cn_server_stop(session.server);
-    CHECK_FAILS(cnx_server_send_many(session.server, large, 60, slots, 2, false), "2 of 2 clients don't get it.");
+    CHECK_FAILS(cnx_server_send_many(session.server, large, 60, slots, 2, false), "2 of 2 clients don't get it. The first, 0: Client is not connected. The server does not run: start it first.");
     for (i = 0; i < CLIENTS; ++i) cn_client_destroy(clients[i]);
     cn_server_destroy(session.server);
     return 0;

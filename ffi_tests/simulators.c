@@ -161,7 +161,7 @@ static void arguments(void)
     CHECK_FAILS(cnx_client_set_simulator(client, &odd, NULL, 0), "`outgoing->size` is not set");
     CHECK_FAILS(cnx_server_set_simulator(session.server, NULL, &odd, 0), "`incoming->size` is not set");
     odd.size = (uint32_t)sizeof(odd) + 8;
-    CHECK_FAILS(cnx_server_set_simulator(session.server, NULL, &odd, 0), "`incoming->size` is that of a later version");
+    CHECK_FAILS(cnx_server_set_simulator(session.server, NULL, &odd, 0), "`incoming->size` is 64, that of a later version");
     odd = simulator();
     odd.latency_seconds = -1;
     odd.jitter_seconds = nan;

@@ -54,7 +54,7 @@ int main(void)
     CHECK_FAILS(generate(2, bad, 0, 1), "Unable to initialize endpoint. Address 2 of 2, \"nonsense:5000\":");
     CHECK(is_zeroed());
     bad[1] = NULL;
-    CHECK_FAILS(generate(2, bad, 0, 1), "Unable to initialize endpoint. Address 2 of 2, is NULL.");
+    CHECK_FAILS(generate(2, bad, 0, 1), "Unable to initialize endpoint. Address 2 of 2 is NULL.");
     bad[1] = "\xFF\xFE";
     CHECK_FAILS(generate(2, bad, 0, 1), "Unable to initialize endpoint. Address 2 of 2,");
     CHECK_FAILS(generate(1, v4, 100, 100), "The token's expiration (100) must be later than its creation (100)");
@@ -63,6 +63,7 @@ int main(void)
 
     {
         cn_crypto_key_t key = cn_crypto_generate_key();
+        cn_crypto_sign_secret_t unset;
         CHECK_FAILS(cn_generate_connect_token(1, 0, NULL, &key, 1, 5, 1, v4, 1, NULL, &secret, token), "`client_to_server_key` is NULL");
         CHECK_FAILS(cn_generate_connect_token(1, 0, &key, NULL, 1, 5, 1, v4, 1, NULL, &secret, token), "`server_to_client_key` is NULL");
         CHECK_FAILS(cn_generate_connect_token(1, 0, &key, &key, 1, 5, 1, v4, 1, NULL, NULL, token), "`shared_secret_key`");
@@ -72,6 +73,9 @@ int main(void)
         CHECK_FAILS(generate(1, v4, 0, 1), "The secret key is damaged or of another kind");
         CHECK(is_zeroed());
         secret.key[40] ^= 1;
+        memset(&unset, 0, sizeof(unset));
+        CHECK_FAILS(cn_generate_connect_token(1, 0, &key, &key, 1, 5, 1, v4, 1, NULL, &unset, token),
+            "The secret key is not set, but all zeros: pass the two halves");
     }
 
     /* What goes in may lie where the token comes out. */

@@ -47,7 +47,7 @@ typedef enum cnx_disconnect_reason_t
 {
     CNX_DISCONNECT_LEFT              = 0,   /* the client's program left */
     CNX_DISCONNECT_KICKED            = 1,   /* the server's program sent the client away */
-    CNX_DISCONNECT_TIMED_OUT         = 2,   /* nothing was heard from the other end for too long */
+    CNX_DISCONNECT_TIMED_OUT         = 2,   /* one end heard nothing of the other for too long */
     CNX_DISCONNECT_SERVER_STOPPED    = 3,   /* the server stopped */
     CNX_DISCONNECT_REPLACED          = 4,   /* the same client id connected anew, with a newer token */
     CNX_DISCONNECT_PROTOCOL_ERROR    = 5,   /* one end sent what no end may send */

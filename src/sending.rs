@@ -43,7 +43,7 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SendError::Empty => f.write_str("A message needs at least one byte."),
+            SendError::Empty => f.write_str("A message of channel 0 needs at least one byte."),
             SendError::NoSuchChannel(channel) => {
                 write!(f, "Wire channels are 0 to {}, not {channel}.", CHANNELS - 1)
             }

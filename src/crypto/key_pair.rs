@@ -40,6 +40,8 @@ pub const MAX_PAIRS: usize = 16;
 /// Why a secret key can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
+    /// The secret key is all zeros: the program never set it.
+    NotSet,
     /// The second half is not the public key that belongs to the first.
     NotAPair,
     /// The public key beside it belongs to another secret key.
@@ -51,6 +53,10 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            KeyError::NotSet => {
+                "The secret key is not set, but all zeros: pass the two halves that one call of \
+                 cn_crypto_sign_keygen made."
+            }
             KeyError::NotAPair => {
                 "The secret key is damaged or of another kind: its second 32 bytes are not the public key that \
                  belongs to the first 32. Make a pair with cn_crypto_sign_keygen, or with the original \

@@ -102,7 +102,7 @@ pub unsafe extern "C" fn cnx_server_client_user_data(
                 user_data_out.copy_from_nonoverlapping(data.as_ptr(), USER_DATA_SIZE);
                 success()
             }
-            None => not_connected(client_index),
+            None => not_connected(server, client_index),
         })
     }
 }

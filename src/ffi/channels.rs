@@ -104,19 +104,8 @@ impl Outgoing<'_> {
         if options.is_null() {
             return Err(failure(c"`options` is NULL."));
         }
-        // SAFETY: every version of the options begins with their size.
-        let known = unsafe { options.cast::<u32>().read_unaligned() } as usize;
-        if known > size_of::<cnx_send_options_t>() {
-            // What is asked there would not be done.
-            return Err(failure_with(format_args!(
-                "`options->size` is {known}, that of a later version of the library, or not set."
-            )));
-        }
-        if known < size_of::<cnx_send_options_t>() {
-            return Err(failure(c"`options->size` is not set: set it to sizeof(cnx_send_options_t)."));
-        }
-        // SAFETY: the options are as large as they say.
-        let options = unsafe { options.read_unaligned() };
+        // SAFETY: the size of the options is set.
+        let options = unsafe { versioned::take(options, "options", "cnx_send_options_t") }?;
         let Some(delivery) = options.delivery.read() else {
             return Err(failure_with(format_args!(
                 "`options->delivery` is {}, which is no CNX_DELIVERY_ value.",
@@ -129,7 +118,10 @@ impl Outgoing<'_> {
         }
         // SAFETY: as this function's.
         let data = match (unsafe { bytes(data, size) }, size) {
-            (_, ..0) => return Err(failure_with(format_args!("`size` is {size}."))),
+            (_, ..0) => {
+                let text = format_args!("`size` is {size}: pass how many bytes `data` has.");
+                return Err(failure_with(text));
+            }
             (Some(data), _) => data,
             (None, 0) => &[],
             (None, _) => return Err(failure(c"`data` is NULL, and `size` is not 0.")),
@@ -207,7 +199,7 @@ pub unsafe extern "C" fn cnx_server_send_with(
     unsafe {
         with_server(server, internal_failure(), |server| {
             let result = server.send(slot(client_index), channel, delivery, id, data);
-            send_result(result, delivery.is_reliable(), || server::not_connected(client_index))
+            send_result(result, delivery.is_reliable(), || server::not_connected(server, client_index))
         })
     }
 }

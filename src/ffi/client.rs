@@ -209,7 +209,7 @@ pub unsafe extern "C" fn cn_client_send(
     }
     if size <= 0 {
         // The original's text, with its mistake: programs compare it.
-        return failure(c"Empty packets are now allowed.");
+        return no_size("Empty packets are now allowed.", size);
     }
     // SAFETY: the caller's packet has `size` bytes, or is NULL.
     let Some(data) = (unsafe { bytes(packet, size) }) else { return failure(c"`packet` is NULL.") };
@@ -223,6 +223,16 @@ pub unsafe extern "C" fn cn_client_send(
     }
 }
 
+/// The error of a packet without a byte, which is the original's text; one of fewer bytes than none is said to be so.
+pub(crate) fn no_size(original: &str, size: c_int) -> cn_result_t {
+    match size {
+        0 => failure_with(original),
+        _ => failure_with(format_args!(
+            "{original} `size` is {size}: pass how many bytes the packet has."
+        )),
+    }
+}
+
 /// How the original's two kinds of packet travel.
 pub(crate) fn delivery(reliably: bool) -> Delivery {
     if reliably { Delivery::ReliableOrdered } else { Delivery::Unreliable }
@@ -232,7 +242,13 @@ pub(crate) fn delivery(reliably: bool) -> Delivery {
 pub(crate) fn not_connected(client: &ClientHost) -> cn_result_t {
     // SAFETY: the names are strings.
     let state = unsafe { CStr::from_ptr(cn_client_state_string(state_of(client))) }.to_string_lossy();
-    failure_with(format_args!("Client is not connected. It is in {state}."))
+    let remedy = match client.state() {
+        ClientState::SendingConnectionRequest | ClientState::SendingChallengeResponse => {
+            "update it until it is in CN_CLIENT_STATE_CONNECTED"
+        }
+        _ => "connect it first",
+    };
+    failure_with(format_args!("Client is not connected. It is in {state}: {remedy}."))
 }
 
 /// The result of a send, beginning with the original's text where it has one; `not_connected` makes that of a

@@ -207,7 +207,7 @@ pub unsafe extern "C" fn cn_generate_connect_token(
                 }
                 Err(error) => {
                     return failure_with(format_args!(
-                        "Unable to initialize endpoint. Address {} of {count}, {error}",
+                        "Unable to initialize endpoint. Address {} of {count}{error}",
                         number + 1
                     ));
                 }
@@ -254,15 +254,15 @@ const FAR_FUTURE: u64 = 100_000_000_000;
 /// Reads one address of a list; the error is the end of a sentence that names which.
 fn read_server(address: *const c_char) -> Result<SocketAddr, String> {
     if address.is_null() {
-        return Err("is NULL.".to_owned());
+        return Err(" is NULL.".to_owned());
     }
     // SAFETY: the caller's list has strings that end with a zero byte.
     let Some(text) = (unsafe { text(address) }) else {
         // SAFETY: as above.
         let bytes = unsafe { CStr::from_ptr(address) };
-        return Err(format!("{bytes:?}, is not an address."));
+        return Err(format!(", {bytes:?}, is not an address."));
     };
-    endpoint::parse(text).map_err(|error| format!("\"{text}\": {error}."))
+    endpoint::parse(text).map_err(|error| format!(", \"{text}\": {error}."))
 }
 
 pub(crate) fn public_key(key: &cn_crypto_sign_public_t) -> PublicKey {

@@ -94,7 +94,7 @@ unsafe fn said<'a>(
         )));
     };
     if !usize::try_from(size).is_ok_and(|size| size <= MOST_DATA) {
-        return Err(failure_with(format_args!("`size` is {size}: at most {MOST_DATA} bytes.")));
+        return Err(failure_with(format_args!("`size` is {size}: pass 0 to {MOST_DATA} bytes.")));
     }
     // SAFETY: as this function's.
     let data = match (unsafe { bytes(data, size) }, size) {
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn cnx_server_disconnect_client_with(
     unsafe {
         with_server(server, internal_failure(), |server| {
             if !server.is_connected(index) {
-                return server::not_connected(client_index);
+                return server::not_connected(server, client_index);
             }
             server.disconnect_with(index, reason, data, true);
             success()

@@ -1,11 +1,12 @@
 //! When messages leave, and one packet for many clients (the section SENDING of `cute_net_x.h`).
 
 use super::bytes;
-use super::client::{cn_client_t, delivery, with_client};
+use super::client::{cn_client_t, delivery, no_size, with_client};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
-use super::server::{cn_server_t, slot, with_server};
+use super::server::{cn_server_t, no_client, slot, with_server};
 use crate::duration::Duration;
 use crate::host::{NotAllSent, SendMode};
+use crate::sending::SendError;
 use std::ffi::{c_int, c_void};
 
 /// `cnx_send_mode_t`: any int may come from C.
@@ -65,7 +66,7 @@ pub unsafe extern "C" fn cnx_server_send_many(
         return failure(c"`server` is NULL.");
     }
     if size <= 0 {
-        return failure(c"Empty packets are not allowed.");
+        return no_size("Empty packets are not allowed.", size);
     }
     let Ok(count) = usize::try_from(count) else {
         return failure_with(format_args!("`count` is {count}: pass how many indices there are."));
@@ -88,8 +89,12 @@ pub unsafe extern "C" fn cnx_server_send_many(
                 Ok(()) => success(),
                 Err(NotAllSent { place, error, count: failed }) => {
                     let index = indices.get(place).copied().unwrap_or_default();
+                    let why = match error {
+                        SendError::NotConnected => no_client(server, index),
+                        error => error.to_string(),
+                    };
                     failure_with(format_args!(
-                        "{failed} of {count} clients don't get it. The first, {index}: {error}"
+                        "{failed} of {count} clients don't get it. The first, {index}: {why}"
                     ))
                 }
             }

@@ -1,6 +1,6 @@
 //! Servers (the header's section SERVER).
 
-use super::client::{delivery, rtt_ms, send_result, simulator_seed};
+use super::client::{delivery, no_size, rtt_ms, send_result, simulator_seed};
 use super::crypto::{cn_crypto_sign_public_t, cn_crypto_sign_secret_t, public_key, secret_key};
 use super::endpoint::{cn_endpoint_t, read_address, warn_of_no_port};
 use super::error::{cn_result_t, failure, failure_with, internal_failure, outcome};
@@ -168,8 +168,19 @@ pub(crate) fn slot(client_index: c_int) -> u32 {
 }
 
 /// The error of a call that needs a client in a slot, beginning with the original's text.
-pub(crate) fn not_connected(client_index: c_int) -> cn_result_t {
-    failure_with(format_args!("Client is not connected. There is none in slot {client_index}."))
+pub(crate) fn not_connected(server: &ServerHost, client_index: c_int) -> cn_result_t {
+    failure_with(no_client(server, client_index))
+}
+
+/// Why there is no client in a slot, beginning with the original's text.
+pub(crate) fn no_client(server: &ServerHost, client_index: c_int) -> String {
+    let slots = server.max_clients();
+    let why = match usize::try_from(client_index) {
+        _ if !server.is_running() => "The server does not run: start it first".to_owned(),
+        Ok(index) if index < slots => format!("There is none in slot {index}"),
+        _ => format!("There is no slot {client_index}: they are 0 to {}", slots - 1),
+    };
+    format!("Client is not connected. {why}.")
 }
 
 /// The configuration that most servers want; the key pair must still be set.
@@ -377,7 +388,7 @@ pub unsafe extern "C" fn cn_server_send(
         return failure(c"`server` is NULL.");
     }
     if size <= 0 {
-        return failure(c"Empty packets are not allowed.");
+        return no_size("Empty packets are not allowed.", size);
     }
     // SAFETY: the caller's packet has `size` bytes, or is NULL.
     let Some(data) = (unsafe { bytes(packet, size) }) else { return failure(c"`packet` is NULL.") };
@@ -386,7 +397,7 @@ pub unsafe extern "C" fn cn_server_send(
     unsafe {
         with_server(server, internal_failure(), |server| {
             let sent = server.send(slot(client_index), 0, delivery, 0, data);
-            send_result(sent, send_reliably, || not_connected(client_index))
+            send_result(sent, send_reliably, || not_connected(server, client_index))
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Simulated networks, for tests (the section SIMULATOR of `cute_net_x.h`).
 
 use super::client::{cn_client_t, with_client};
-use super::error::{cn_result_t, failure, failure_with, internal_failure, success};
+use super::error::{cn_result_t, failure, internal_failure, success};
 use super::server::{cn_server_t, with_server};
+use super::versioned;
 use crate::host::simulator_config;
 use crate::simulator::SimulatorConfig;
 use std::mem::offset_of;
@@ -49,18 +50,8 @@ unsafe fn read(network: *const cnx_simulator_t, name: &str) -> Result<SimulatorC
     if network.is_null() {
         return Ok(SimulatorConfig::default());
     }
-    // SAFETY: every version of the struct begins with its size.
-    let known = unsafe { network.cast::<u32>().read_unaligned() } as usize;
-    if known != size_of::<cnx_simulator_t>() {
-        let whose = if known > size_of::<cnx_simulator_t>() {
-            "that of a later version of the library, or not set"
-        } else {
-            "not set: set it to sizeof(cnx_simulator_t)"
-        };
-        return Err(failure_with(format_args!("`{name}->size` is {whose}.")));
-    }
-    // SAFETY: the struct is as large as it says.
-    let network = unsafe { network.read_unaligned() };
+    // SAFETY: the size of the struct is set.
+    let network = unsafe { versioned::take(network, name, "cnx_simulator_t") }?;
     let simple = simulator_config(
         network.latency_seconds,
         network.jitter_seconds,

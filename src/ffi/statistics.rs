@@ -125,7 +125,7 @@ pub unsafe extern "C" fn cnx_server_client_statistics(
     unsafe {
         with_server(server, internal_failure(), |server| {
             let connection = server.connection(slot(client_index));
-            let connection = connection.ok_or_else(|| server::not_connected(client_index));
+            let connection = connection.ok_or_else(|| server::not_connected(server, client_index));
             give(connection, server.clock().now(), statistics_out)
         })
     }

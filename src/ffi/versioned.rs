@@ -2,6 +2,7 @@
 //! sets: they can grow, and a program that was compiled with a shorter one gets as much as it has room for.
 
 use super::error::{cn_result_t, failure_with, success};
+use std::cmp::Ordering;
 use std::ffi::c_char;
 
 /// The library's version, such as "1.0.0-alpha.1": of what is linked, whatever header was compiled.
@@ -36,6 +37,28 @@ pub(crate) unsafe fn write<T: Copy>(value: &T, out: *mut T, length: usize) {
     }
 }
 
+/// Reads a struct that says what is to be done. It must have all that this version has: what is asked beyond that
+/// would not be done. `name` and `kind` are as for [`give`].
+///
+/// # Safety
+/// `place` points to a `T` of any version whose size is set.
+pub(crate) unsafe fn take<T: Copy>(place: *const T, name: &str, kind: &str) -> Result<T, cn_result_t> {
+    // SAFETY: every version of the struct begins with its size.
+    let size = unsafe { place.cast::<u32>().read_unaligned() } as usize;
+    match size.cmp(&size_of::<T>()) {
+        Ordering::Less => Err(size_not_set(size, name, kind)),
+        Ordering::Greater => Err(failure_with(format_args!(
+            "`{name}->size` is {size}, that of a later version of the library, or not set."
+        ))),
+        // SAFETY: the struct is as large as it says.
+        Ordering::Equal => Ok(unsafe { place.read_unaligned() }),
+    }
+}
+
+fn size_not_set(size: usize, name: &str, kind: &str) -> cn_result_t {
+    failure_with(format_args!("`{name}->size` is not set, but {size}: set it to sizeof({kind})."))
+}
+
 /// Writes as much of `value` as the program has room for, if that is at least `least` bytes. `name` and
 /// `kind` are what the header calls the parameter and its type.
 ///
@@ -54,7 +77,7 @@ pub(crate) unsafe fn give<T: Copy>(
     // SAFETY: as this function's; there is room for what is written.
     unsafe {
         let Some(length) = room(out, least) else {
-            return failure_with(format_args!("`{name}->size` is not set: set it to sizeof({kind})."));
+            return size_not_set(out.cast::<u32>().read_unaligned() as usize, name, kind);
         };
         write(value, out, length);
     }

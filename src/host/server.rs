@@ -85,10 +85,18 @@ impl fmt::Display for StartError {
             StartError::Key(error) => error.fmt(f),
             StartError::Bind(address, error) => {
                 write!(f, "Unable to open socket. {}: {error}", Printed(*address))?;
-                if address.is_ipv6() && address.port() == 0 {
-                    f.write_str("; a port behind an IPv6 address is written [2001:db8::7]:5000")?;
-                }
-                Ok(())
+                f.write_str(match error.kind() {
+                    _ if address.is_ipv6() && address.port() == 0 => {
+                        "; a port behind an IPv6 address is written [2001:db8::7]:5000"
+                    }
+                    io::ErrorKind::AddrInUse => {
+                        "; something else has this port: pass another, or 0 to let the system choose one"
+                    }
+                    io::ErrorKind::AddrNotAvailable => {
+                        "; this machine has no such address: pass 0.0.0.0 or [::] for all that it has"
+                    }
+                    _ => "",
+                })
             }
             StartError::Random(error) => error.fmt(f),
         }

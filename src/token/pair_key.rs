@@ -4,6 +4,7 @@ use super::Version;
 use crate::crypto::key_pair::{self, KeyError, PublicKey, SecretKey, TokenKey};
 use crate::crypto::random::RandomError;
 use crate::v1;
+use subtle::ConstantTimeEq;
 
 /// What tokens are made and opened with: the secret half of a key pair, whose kind is the protocol.
 #[derive(Clone, Debug)]
@@ -23,6 +24,9 @@ impl From<TokenKey> for PairKey {
 impl PairKey {
     /// Finds out which kind of pair `secret` is of, by its public half.
     pub fn new(secret: &SecretKey) -> Result<PairKey, KeyError> {
+        if bool::from(secret.0.ct_eq(&[0; 64])) {
+            return Err(KeyError::NotSet);
+        }
         match TokenKey::new(secret) {
             Ok(key) => Ok(PairKey::from(key)),
             Err(_) => v1::token::TokenKey::new(secret).map(|key| PairKey::V1(Box::new(key))),

@@ -204,7 +204,7 @@ pub unsafe extern "C" fn cf_server_send_msg(
     unsafe {
         with_server(server, internal_failure(), |server| {
             let sent = server.send_message(slot(client_index), channel, id, data);
-            send_result(sent, false, || server::not_connected(client_index))
+            send_result(sent, false, || server::not_connected(server, client_index))
         })
     }
 }
