@@ -81,6 +81,11 @@ int main(void)
     CHECK_FAILS(cnx_server_send_many(session.server, large, 0, slots, 1, true), "Empty packets are not allowed.");
     CHECK_FAILS(cnx_server_send_many(session.server, large, -7, slots, 1, true),
         "Empty packets are not allowed. `size` is -7: pass how many bytes the packet has.");
+    /* A size that was never set: nothing is read. */
+    CHECK_FAILS(cnx_server_send_many(session.server, "x", 20971521, slots, 2, true),
+        "2 of 2 clients don't get it. The first, 0: The message has 20971521 bytes; one message has at most 20971520.");
+    CHECK_FAILS(cnx_server_send_many(session.server, "x", 2147483647, slots, 1, false), "1 of 1 clients don't get it.");
+    CHECK_OK(cnx_server_send_many(session.server, "x", 2147483647, slots, 0, true));
     expect(0, 60);
 
     cn_server_stop(session.server);

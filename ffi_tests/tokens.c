@@ -46,6 +46,9 @@ int main(void)
     CHECK_FAILS(generate(33, v4, 0, 1), "A connect token lists at most 32 server addresses, not 33.");
     CHECK(is_zeroed());
     CHECK_FAILS(generate(2147483647, v4, 0, 1), "A connect token lists at most 32");
+    /* A number that was never set: no list has so many, and this one is not read. */
+    bad[0] = NULL;
+    CHECK_FAILS(generate(33, bad, 0, 1), "A connect token lists at most 32 server addresses, not 33.");
     CHECK_FAILS(generate(29, v6, 0, 1), "The server addresses take 551 bytes of the 533");
     CHECK(is_zeroed());
     CHECK_FAILS(generate(1, NULL, 0, 1), "`address_list` is NULL.");

@@ -192,13 +192,16 @@ pub unsafe extern "C" fn cn_generate_connect_token(
             TokenError::NoServer
         ));
     }
+    // Before the list is read: such a number is often one that was never set.
+    if count > MAX_SERVERS {
+        return failure_with(TokenError::TooManyServers(count));
+    }
     if address_list.is_null() {
         return failure(c"`address_list` is NULL.");
     }
     guarded(internal_failure(), || {
-        let mut servers = Vec::with_capacity(count.min(MAX_SERVERS));
-        // More than a token lists is refused below, for its number.
-        for number in 0..count.min(MAX_SERVERS) {
+        let mut servers = Vec::with_capacity(count);
+        for number in 0..count {
             // SAFETY: the caller's list has `address_count` strings, or NULLs.
             match read_server(unsafe { *address_list.add(number) }) {
                 Ok(server) => {
@@ -212,9 +215,6 @@ pub unsafe extern "C" fn cn_generate_connect_token(
                     ));
                 }
             }
-        }
-        if count > MAX_SERVERS {
-            return failure_with(TokenError::TooManyServers(count));
         }
         let keys = TokenKeys { client_to_server, server_to_client };
         let request = TokenRequest {
