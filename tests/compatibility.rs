@@ -20,8 +20,15 @@ const INTERNAL: [&str; 9] = [
 ];
 
 /// Macros that a program defines and the headers do not.
-const OF_THE_PROGRAM: [&str; 6] =
-    ["CF_NO_CPP", "CN_ALLOC", "CN_ASSERT", "CN_FREE", "CUTE_NET_IMPLEMENTATION", "CUTE_NET_NO_IPV6"];
+const OF_THE_PROGRAM: [&str; 7] = [
+    "CF_NO_CPP",
+    "CN_ALLOC",
+    "CN_ASSERT",
+    "CN_FREE",
+    "CUTE_NET_IMPLEMENTATION",
+    "CUTE_NET_NO_IPV6",
+    "CUTE_NET_TESTS",
+];
 
 fn read(path: &str) -> String {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
