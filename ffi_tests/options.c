@@ -347,6 +347,23 @@ static void timeouts(void)
     cn_server_destroy(session.server);
 }
 
+/* CUTE 1.00 has one size of datagrams, and no path is probed for larger ones. */
+static void datagrams_of_cute_1_00(void)
+{
+    session_t session;
+    cn_client_t* client = cn_client_create(0, APPLICATION_ID, false, NULL);
+    cnx_statistics_t statistics;
+    original_keys = true;
+    session_start(&session);
+    original_keys = false;
+    session_connect(&session, client, 1);
+    statistics.size = (uint32_t)sizeof(statistics);
+    CHECK_OK(cnx_client_statistics(client, &statistics));
+    CHECK(statistics.datagram_bytes == 1280);
+    cn_client_destroy(client);
+    cn_server_destroy(session.server);
+}
+
 int main(void)
 {
     use_everything();
@@ -355,6 +372,7 @@ int main(void)
     arguments();
     priorities_outlive_connections();
     connections_have_statistics();
+    datagrams_of_cute_1_00();
     timeouts();
     return 0;
 }

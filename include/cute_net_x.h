@@ -123,7 +123,8 @@ typedef struct cnx_statistics_t {
     /// Set it to `sizeof(cnx_statistics_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.
     uint32_t size;
-    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more.
+    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more; always
+    /// 1280 on CUTE 1.00.
     uint32_t datagram_bytes;
     /// Seconds of a round trip, without the time the other end held its answer back; smoothed over the last
     /// measurements, each of which counts an eighth. 0 before the first.

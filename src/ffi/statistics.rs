@@ -16,7 +16,8 @@ pub struct cnx_statistics_t {
     /// Set it to `sizeof(cnx_statistics_t)` before the call: the struct may grow with later versions. The call
     /// sets it to the bytes it filled.
     pub size: u32,
-    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more.
+    /// Bytes of the largest datagram that is sent, UDP payload: 1200, or more where the path takes more; always
+    /// 1280 on CUTE 1.00.
     pub datagram_bytes: u32,
     /// Seconds of a round trip, without the time the other end held its answer back; smoothed over the last
     /// measurements, each of which counts an eighth. 0 before the first.
