@@ -8,7 +8,6 @@
 mod library;
 
 use library::{Language, Linkage};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Builds and runs one program in each language against each library.
@@ -32,15 +31,7 @@ fn run_as(languages: &[Language], libraries: &[&str], name: &str, defines: &[&st
             let out =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{tag}-{language:?}-{label}"));
             library::compile(&source, language, linkage, defines, &out);
-            // Between fork and exec another test's child still holds the file that the linker has just written.
-            let result = loop {
-                match library::command(&out).output() {
-                    Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
-                        std::thread::yield_now()
-                    }
-                    result => break result.unwrap(),
-                }
-            };
+            let result = library::command(&out).output().unwrap();
             let errors = String::from_utf8_lossy(&result.stderr);
             assert!(!errors.contains("two different messages"), "{name} {defines:?}: {errors}");
             assert!(
