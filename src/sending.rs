@@ -40,6 +40,11 @@ pub enum SendError {
     NotConnected,
 }
 
+/// Refuses a message of more than `most` bytes.
+pub fn check_size(bytes: &[u8], most: usize) -> Result<(), SendError> {
+    if bytes.len() > most { Err(SendError::TooLarge { bytes: bytes.len(), most }) } else { Ok(()) }
+}
+
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,7 +13,7 @@ use crate::duration::Duration;
 use crate::endpoint::{Families, Printed};
 use crate::message::{Delivery, Message, Payload};
 use crate::reason::DisconnectReason;
-use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping};
+use crate::sending::{MAX_MESSAGE_SIZE, SendError, Shaping, check_size};
 use crate::server::{DEFAULT_MEMORY, Event, LEAST_MEMORY, MAX_CLIENTS, Server, ServerConfig};
 use crate::simulator::SimulatorConfig;
 use crate::socket::fork::ForkGuard;
@@ -301,8 +301,7 @@ impl ServerHost {
         bytes: &[u8],
     ) -> Result<(), NotAllSent> {
         // Before they are copied: such a size is often one that was never set.
-        if bytes.len() > MAX_MESSAGE_SIZE {
-            let error = SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE };
+        if let Err(error) = check_size(bytes, MAX_MESSAGE_SIZE) {
             return match indices.count() {
                 0 => Ok(()),
                 count => Err(NotAllSent { place: 0, error, count }),

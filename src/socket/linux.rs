@@ -121,7 +121,8 @@ impl Socket {
                 _ => Received::Error,
             };
         }
-        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into();
+        let clock: Duration =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().into();
         for ((header, name), info) in
             headers.iter().zip(&names).zip(&mut inbound.infos).take(count as usize)
         {
@@ -136,7 +137,7 @@ impl Socket {
                 path: Path { remote: endpoint::canonical(from), local },
                 // A size no buffer has: the datagram is dropped and counted.
                 size: if truncated { usize::MAX } else { header.msg_len as usize },
-                age: stamp.map_or(Duration::ZERO, |stamp| Duration::saturating_sub(clock, stamp)),
+                age: stamp.map_or(Duration::ZERO, |stamp| clock.saturating_sub(stamp)),
             };
         }
         inbound.count = count as usize;

@@ -16,7 +16,7 @@ use crate::duration::Duration;
 use crate::message::{Delivery, MESSAGE_COST};
 use crate::ready::InboxBudget;
 use crate::rtt::RttEstimator;
-use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError};
+use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError, check_size};
 use crate::time::{Instant, Tick, earliest};
 
 /// Reliable fragments that leave at one moment, besides as many as were acknowledged in it: sockets, an
@@ -73,9 +73,7 @@ impl Transport {
         if bytes.is_empty() {
             return Err(SendError::Empty);
         }
-        if bytes.len() > MAX_MESSAGE_SIZE {
-            return Err(SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE });
-        }
+        check_size(bytes, MAX_MESSAGE_SIZE)?;
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable.cost() + self.unreliable.cost() + cost > QUEUE_BUDGET;
         if full || (delivery.is_reliable() && self.reliable.cost() + cost > RELIABLE_BUDGET) {

@@ -10,7 +10,7 @@ use crate::message::{Delivery, MESSAGE_COST, Payload};
 use crate::prefetch::prefetch;
 use crate::sending::{
     CHANNEL_BUDGET, CHANNELS, MAX_MESSAGE_SIZE, Priorities, QUEUE_BUDGET, RELIABLE_BUDGET, SendError,
-    Shaping,
+    Shaping, check_size,
 };
 use crate::time::Instant;
 
@@ -134,9 +134,7 @@ impl Outbox {
         if bytes.is_empty() && channel == 0 {
             return Err(SendError::Empty);
         }
-        if bytes.len() > MAX_MESSAGE_SIZE {
-            return Err(SendError::TooLarge { bytes: bytes.len(), most: MAX_MESSAGE_SIZE });
-        }
+        check_size(&bytes, MAX_MESSAGE_SIZE)?;
         let cost = bytes.len() + MESSAGE_COST;
         let full = self.reliable + self.unreliable + cost > QUEUE_BUDGET;
         if full || (delivery.is_reliable() && self.reliable + cost > RELIABLE_BUDGET) {
