@@ -17,7 +17,6 @@ mod peers_1_00;
 mod puppet;
 #[path = "../engine/puppet_1_00.rs"]
 mod puppet_1_00;
-mod sockets;
 mod timers;
 mod tokens;
 #[path = "../engine/world.rs"]

@@ -1,16 +1,21 @@
 //! 31 honest clients on real sockets, and another thread that floods their server as fast as it can. What the system
 //! drops when a socket is full is nobody's fault, so what is asserted is what the library owes: the clients stay, their
 //! messages keep their order and come at most a tick later than without the flood, an update ends, and every datagram
-//! that was read is counted. Time is the game's ([`Clock`]): other tests and other programs on the same processor make no
-//! message late. `CUTE_NET_FLOOD_SECONDS` makes each flood last longer; the figures are printed.
+//! that was read is counted. Time is the game's ([`Clock`]), and no other test runs beside this one: what else the
+//! processor does makes no message late. `CUTE_NET_FLOOD_SECONDS` makes each flood last longer; the figures are printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use crate::pair::{DT, Pair, UNIX};
+#[path = "host/pair.rs"]
+#[allow(dead_code)] // the host's tests use more
+mod pair;
+
 use cpu_time::ThreadTime;
 use cute_net::client::ClientState::Connected;
 use cute_net::drop_reason::DropReason;
 use cute_net::host::ClientHost;
 use cute_net::message::Delivery::ReliableOrdered;
 use cute_net::server::Event;
+use pair::{DT, Pair, UNIX};
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,31 +58,11 @@ struct Measured {
     median: Duration,
     /// The longest update of the server, in processor time.
     longest: Duration,
-    /// How long the game did not run though it wanted to, of the time it wanted to.
-    held_up: f64,
-}
-
-impl Measured {
-    /// True if other programs, or other tests, took the processor away so often that the game fell behind its sockets:
-    /// then it is the machine that was measured.
-    fn is_disturbed(&self) -> bool {
-        self.held_up > 0.1
-    }
-
-    /// True if messages came at most a tick later than without a flood.
-    fn is_on_time(&self, quiet: &Measured) -> bool {
-        self.median <= quiet.median + Duration::from_secs_f64(DT)
-    }
 }
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held_up = self.held_up * 100.0;
-        write!(
-            f,
-            "median {:.1?}, longest update {:.1?}, held up {held_up:.0} %",
-            self.median, self.longest
-        )
+        write!(f, "median {:.1?}, longest update {:.1?}", self.median, self.longest)
     }
 }
 
@@ -93,9 +78,7 @@ impl Crowd {
     fn plays(&mut self, time: Duration) -> Measured {
         let (start, mut ticks) = (Instant::now(), 0u32);
         let (mut took, mut longest) = (Vec::new(), Duration::ZERO);
-        let (mut busy, mut ran) = (Duration::ZERO, Duration::ZERO);
         while start.elapsed() < time {
-            let (began, began_to_run) = (Instant::now(), ThreadTime::now());
             self.said.push(self.clock.now());
             for client in &mut self.clients {
                 client.send(0, ReliableOrdered, 0, &self.rounds.to_le_bytes()).unwrap();
@@ -104,17 +87,13 @@ impl Crowd {
             }
             self.rounds += 1;
             longest = longest.max(self.server_updates(&mut took));
-            busy += began.elapsed();
-            ran += began_to_run.elapsed();
             ticks += 1;
             self.clock.tick();
             let next_tick = start + Duration::from_secs_f64(DT) * ticks;
             std::thread::sleep(next_tick.saturating_duration_since(Instant::now()));
         }
         took.sort();
-        let median = took.get(took.len() / 2).copied().unwrap_or(Duration::MAX);
-        let held_up = busy.saturating_sub(ran).as_secs_f64() / busy.as_secs_f64().max(f64::MIN_POSITIVE);
-        Measured { median, longest, held_up }
+        Measured { median: took.get(took.len() / 2).copied().unwrap_or(Duration::MAX), longest }
     }
 
     fn server_updates(&mut self, took: &mut Vec<Duration>) -> Duration {
@@ -181,6 +160,8 @@ fn d17_d18_floods_on_a_socket_end_no_update_late_and_no_connection() {
     ];
     let quiet = crowd.plays(time);
     println!("no flood: {quiet}");
+    // At most a tick more than without a flood, where the system prefers whom a server knows.
+    let most = quiet.median + Duration::from_secs_f64(DT);
     for (name, datagrams) in floods {
         let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
         let (before, begun) = (crowd.pair.server.counters().unwrap().received(), Instant::now());
@@ -197,8 +178,8 @@ fn d17_d18_floods_on_a_socket_end_no_update_late_and_no_connection() {
             // Whose messages took longer, perhaps because the system gave the flood their share of the socket, is asked
             // again.
             let mut flooded = crowd.plays(time);
-            for _ in 0..4 {
-                if flooded.is_on_time(&quiet) || cfg!(not(target_os = "linux")) {
+            for _ in 0..20 {
+                if flooded.median <= most || cfg!(not(target_os = "linux")) {
                     break;
                 }
                 flooded = crowd.plays(time);
@@ -213,12 +194,7 @@ fn d17_d18_floods_on_a_socket_end_no_update_late_and_no_connection() {
             rate(read)
         );
         crowd.counters_add_up();
-        // At most a tick more than without the flood, where the system prefers whom a server knows.
-        if flooded.is_disturbed() {
-            println!("  not judged by its median: the machine had other work");
-        } else {
-            assert!(flooded.is_on_time(&quiet) || cfg!(not(target_os = "linux")), "{flooded}");
-        }
+        assert!(flooded.median <= most || cfg!(not(target_os = "linux")), "{flooded}");
         // Reading is bounded; the rest of an update is the clients' own, and the machine's other work.
         assert!(flooded.longest < Duration::from_millis(250), "{flooded}");
         // What the flood left in the socket is read, and everything arrives.
