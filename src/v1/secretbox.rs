@@ -1,5 +1,6 @@
 //! The AEAD of CUTE 1.00 (libhydrogen's `hydro_secretbox`): texts can't be read or altered without the key,
-//! nor moved to another message id. The nonce is synthetic, a keyed hash of the text and of a fresh random
+//! nor moved to another message id, with one exception that the original has too: the lowest byte of the id and the
+//! last of the synthetic IV meet in one byte of the state, so that the same bits changed in both open still. The nonce is synthetic, a keyed hash of the text and of a fresh random
 //! IV that is not sent, so that an IV that repeats shows no more than that two equal texts are equal.
 
 use super::gimli::{self, Domain, RATE, State};
