@@ -7,7 +7,6 @@ use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{PublicKey, SecretKey};
 use cute_net::drop_reason::DropReason;
 use cute_net::endpoint;
-use cute_net::replay::ReplayWindow;
 use cute_net::token::{
     ConnectToken, InvalidToken, PACKET_SIZE, TOKEN_SIZE, TokenKeys, TokenRequest, USER_DATA_SIZE,
 };
@@ -15,6 +14,7 @@ use cute_net::v1::drbg;
 use cute_net::v1::gimli::State;
 use cute_net::v1::hash::Hasher;
 use cute_net::v1::packet::{Accepted, Challenge, MAX_SIZE, Packet, PacketType, SealedPacket, Side};
+use cute_net::v1::replay::{ReplayWindow, Tag};
 use cute_net::v1::secretbox::{OVERHEAD, Secretbox};
 use cute_net::v1::signature::{self, SigningKey, VerifyingKey};
 use cute_net::v1::token::{self, TokenKey, TokenPacket};
@@ -372,11 +372,12 @@ fn the_replay_window_takes_all_the_original_takes_and_nothing_twice() {
         let (mut window, mut seen) = (ReplayWindow::default(), Vec::new());
         for step in case["steps"].as_array().unwrap() {
             let sequence = number(step, "sequence");
-            let fresh = window.is_fresh(sequence);
+            let tag = Tag::new(&(seen.len() as u32 + 1).to_le_bytes());
+            let fresh = window.is_fresh(sequence, tag);
             assert!(fresh || !truth(step, "accepted"), "{name}: {sequence} refused");
             assert!(!fresh || !seen.contains(&sequence), "{name}: {sequence} taken twice");
             if fresh {
-                window.insert(sequence);
+                window.insert(sequence, tag);
                 seen.push(sequence);
             }
         }

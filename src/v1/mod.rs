@@ -2,7 +2,7 @@
 //!
 //! - The primitives: [`gimli`] below everything; [`hash`], [`drbg`], [`secretbox`], [`signature`].
 //! - [`token`]: what a back end gives a player. [`packet`]: everything else on the wire. [`packet_seal`]: no
-//!   sequence is used twice, and each packet counts once.
+//!   sequence is used twice, and each packet counts once, by its [`replay`] window.
 //! - Letting in: [`attempt`] is the client's side of it, [`admission`] and [`pending`] the server's.
 //! - Payloads: [`payload`]. What arrived: [`received_packets`]. What was sent: [`sent_packets`].
 //! - Messages out: [`reliable_sender`], [`window`], [`unreliable_queue`]. Messages in: [`inbox`],
@@ -24,6 +24,7 @@ pub mod reassembly;
 pub mod received_packets;
 pub mod reliable_receiver;
 pub mod reliable_sender;
+pub mod replay;
 pub mod secretbox;
 pub mod sent_packets;
 pub mod signature;

@@ -3,7 +3,8 @@
 //! into a disconnect. That can't be mended compatibly, so a receiver acts on a packet only when its type is
 //! expected (D30).
 
-use super::secretbox::{self, IV_SIZE, Secretbox};
+use super::replay::Tag;
+use super::secretbox::{self, IV_SIZE, SIV_SIZE, Secretbox};
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::drop_reason::DropReason;
 
@@ -229,7 +230,7 @@ impl<'a> Challenge<'a> {
 pub struct SealedPacket<'a> {
     /// What its first byte says it is, which nothing proves.
     pub kind: PacketType,
-    /// Which packet of its direction this is; proven when it opens.
+    /// Which packet of its direction this is; proven when it opens, but for what [`replay`](super::replay) names.
     pub sequence: u64,
     sealed: &'a mut [u8],
 }
@@ -249,6 +250,11 @@ impl<'a> SealedPacket<'a> {
             return Err(DropReason::Size);
         }
         Ok(SealedPacket { kind, sequence, sealed })
+    }
+
+    /// What the replay window remembers of the packet.
+    pub fn tag(&self) -> Tag {
+        Tag::new(self.sealed.get(SIV_SIZE..).unwrap_or_default())
     }
 
     /// Opens the packet in place with the box of its sender's direction.

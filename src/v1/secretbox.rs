@@ -1,7 +1,8 @@
 //! The AEAD of CUTE 1.00 (libhydrogen's `hydro_secretbox`): texts can't be read or altered without the key,
-//! nor moved to another message id, with one exception that the original has too: the lowest byte of the id and the
-//! last of the synthetic IV meet in one byte of the state, so that the same bits changed in both open still. The nonce is synthetic, a keyed hash of the text and of a fresh random
-//! IV that is not sent, so that an IV that repeats shows no more than that two equal texts are equal.
+//! nor moved to another message id, with one exception: the lowest byte of the id and the last of the synthetic IV
+//! meet in one byte of the state, so that it still opens where the same bits of both are changed. The wire is the
+//! original's, so `v1/replay.rs` makes up for that. The nonce is synthetic, a keyed hash of the text and of a fresh
+//! random IV that is not sent, so that an IV that repeats shows no more than that two equal texts are equal.
 
 use super::gimli::{self, Domain, RATE, State};
 use super::hash::Context;
@@ -235,6 +236,26 @@ mod tests {
         let mut longer = sealed.clone();
         longer.push(0);
         assert!(secretbox(1).open(7, &mut longer).is_none());
+    }
+
+    /// The replay window counts on both: a moved text opens within 256 message ids at most, and its MAC stays.
+    #[test]
+    fn the_lowest_byte_of_the_message_id_and_the_last_of_the_siv_are_one_to_the_cipher() {
+        let sealed = seal(&secretbox(1), 0x107, 3, b"text");
+        for change in 0..=255u8 {
+            for siv_change in [0, 1, 0x80, change] {
+                let mut moved = sealed.clone();
+                moved[SIV_SIZE - 1] ^= siv_change;
+                let opened = secretbox(1).open(0x107 ^ u64::from(change), &mut moved);
+                let expected = (siv_change == change).then_some(&b"text"[..]);
+                assert_eq!(opened.as_deref(), expected, "{change:#x}, {siv_change:#x}");
+            }
+        }
+        for bit in 8..64 {
+            let mut moved = sealed.clone();
+            moved[SIV_SIZE - 1] ^= 1;
+            assert!(secretbox(1).open(0x107 ^ 1 ^ 1 << bit, &mut moved).is_none(), "bit {bit}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::server::LEAST_MEMORY;
 use cute_net::simulator::SimulatorConfig;
-use cute_net::v1::packet::PacketType;
+use cute_net::v1::packet::{OVERHEAD, PacketType};
 
 /// Sends what `attack` makes to a server and to a client. Each drops it as malformed, gives the program nothing
 /// of it, and takes the next honest message.
@@ -353,6 +353,44 @@ fn d30_a_keepalive_made_a_disconnect_on_the_way_ends_the_connection_and_nothing_
         world.run(ms(200));
         assert_eq!(world.servers[0].received.last().unwrap(), &(index, true, b"back".to_vec()));
     }
+}
+
+/// The cipher does not tell the lowest byte of a sequence from the last byte of the synthetic IV. Whoever has a copy of
+/// what passes, and only that, makes copies of every packet under all sequences of its block, before and after those
+/// that come, as they are and as disconnects: each packet counts once, and none is lost.
+#[test]
+fn d30_copies_moved_to_other_sequences_are_replays() {
+    let mut world = world_with_honest_client(5);
+    let before = world.dropped(DropReason::Replayed);
+    for number in 0..200u64 {
+        for delivery in [Unreliable, ReliableOrdered] {
+            world.client_sends(0, delivery, &pattern(30, number));
+            world.server_sends(0, delivery, &pattern(30, number));
+        }
+        let mut passed = Vec::new();
+        world.step_losing(|datagram| {
+            passed.push(datagram.clone());
+            true
+        });
+        for datagram in passed {
+            let _ = world.deliver(&datagram);
+            for change in 1..=255 {
+                let mut moved = datagram.clone();
+                moved.bytes[1] ^= change;
+                moved.bytes[56] ^= change;
+                if number % 2 == 1 && moved.bytes.len() == OVERHEAD {
+                    moved.bytes[0] = PacketType::Disconnect as u8;
+                }
+                assert_eq!(world.deliver(&moved), Err(DropReason::Replayed), "{change}");
+            }
+        }
+    }
+    world.run(secs(1));
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (401, 400));
+    let replayed = world.dropped(DropReason::Replayed) - before;
+    assert!(replayed > 300 * 255, "{replayed}");
+    world.clients[0].received.clear();
+    world.check_honest_client();
 }
 
 /// Altered, cut, lengthened and swapped on the way: the session takes no harm, whatever the type says.
