@@ -303,4 +303,83 @@ mod tests {
         let came = std::iter::from_fn(|| peer.recv(&mut buffer).ok()).collect::<Vec<_>>();
         assert_eq!(came, [b"the copy's".len()]);
     }
+
+    /// Runs in a network namespace of its own, whose only neighbour says nothing: what is sent to it waits in the
+    /// kernel, and so fills the socket. Says that it was skipped where the system lets nobody make one.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_socket_that_is_full_holds_up_its_own_family_alone_and_loses_nothing() {
+        use std::process::Command;
+        const INSIDE: &str = "CUTE_NET_INSIDE_NAMESPACE";
+        const NAME: &str =
+            "host::ports::tests::a_socket_that_is_full_holds_up_its_own_family_alone_and_loses_nothing";
+        const SETUP: &str = "ip link set lo up && ip link add name here type veth peer name there \
+            && ip link set here up && ip link set there up && ip address add 10.9.0.1/24 dev here \
+            && ip -6 address show dev lo | grep -q ::1 \
+            && echo ready && exec \"$0\" --exact \"$1\" --nocapture";
+        if std::env::var_os(INSIDE).is_some() {
+            return full_socket();
+        }
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "sh", "-c", SETUP]);
+        command.arg(std::env::current_exe().unwrap()).arg(NAME).env(INSIDE, "1");
+        let output = command.output().ok();
+        let text = output
+            .as_ref()
+            .map_or_else(String::new, |output| format!("{output:?}").replace("\\n", "\n"));
+        if text.contains("ready") {
+            assert!(text.contains("1 passed"), "{text}");
+        } else {
+            eprintln!("skipped: no namespace for a network. {text}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn full_socket() {
+        let options = SocketOptions { receive_buffer: 1 << 18, send_buffer: 4096 };
+        let mut ports = Ports::default();
+        ports.open("10.9.0.1:0".parse().unwrap(), options).unwrap();
+        ports.open("[::1]:0".parse().unwrap(), options).unwrap();
+        let peer = std::net::UdpSocket::bind("[::1]:0").unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let silent = Path { remote: "10.9.0.9:9".parse().unwrap(), local: None };
+        let heard = Path { remote: peer.local_addr().unwrap(), local: None };
+
+        // Who has something to say, as a server: a hundred datagrams for either family, in turns.
+        let mut left = [100u32; 2];
+        let mut transmit = |ports: &mut Ports, more: u32| {
+            left[1] += more;
+            let mut was_full = false;
+            ports.transmit(|families, buffer| {
+                was_full |= !families.v4;
+                let v4 = families.v4 && left[0] > 0 && (left[0] >= left[1] || left[1] == 0);
+                if !v4 && (!families.v6 || left[1] == 0) {
+                    return None;
+                }
+                left[usize::from(!v4)] -= 1;
+                buffer[..500].fill(left[usize::from(!v4)] as u8);
+                Some(Transmit { path: if v4 { silent } else { heard }, size: 500 })
+            });
+            (left, was_full)
+        };
+        let arrived = || {
+            let mut buffer = [0; 600];
+            std::iter::from_fn(|| peer.recv(&mut buffer).ok().map(|size| (buffer[0], size)))
+                .collect::<Vec<_>>()
+        };
+        let hundred: Vec<_> = (0..100).rev().map(|number| (number, 500)).collect();
+
+        let ([v4, v6], was_full) = transmit(&mut ports, 0);
+        assert!(was_full && v4 > 0 && v6 == 0, "{v4} and {v6} left");
+        assert_eq!(arrived(), hundred);
+        let (still, was_full) = transmit(&mut ports, 100);
+        assert_eq!((still, was_full), ([v4, 0], true));
+        assert_eq!(arrived(), hundred);
+
+        // The neighbour is there after all.
+        let found = "ip neighbour replace 10.9.0.9 lladdr 02:00:00:00:00:09 dev here";
+        assert!(std::process::Command::new("sh").args(["-c", found]).status().unwrap().success());
+        let (left, was_full) = (0..100).map(|_| transmit(&mut ports, 0)).last().unwrap();
+        assert_eq!((left, was_full), ([0, 0], false));
+    }
 }
