@@ -7,6 +7,7 @@
 use arbitrary::Arbitrary;
 use cute_net::client::{Client, ClientState};
 use cute_net::connection::Transmit;
+use cute_net::crypto::random::Generator;
 use cute_net::datagram::{BASE_DATAGRAM, LARGEST_DATAGRAM};
 use cute_net::endpoint::Families;
 use cute_net::message::Message;
@@ -20,6 +21,7 @@ use cute_net_fuzz::{APPLICATION, DELIVERIES, Datagram, SERVER, UNIX};
 use cute_net_fuzz::{arrival, sent_by_client, sent_by_server, server_with_rates, token};
 use libfuzzer_sys::fuzz_target;
 use std::collections::{HashMap, VecDeque};
+use std::sync::LazyLock;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -158,6 +160,12 @@ struct Flow(Vec<Sent>);
 /// Bytes of messages in one direction of a connection, at most.
 const VOLUME: usize = 300_000;
 
+/// What messages are cut from: in a fuzz target every step of a loop that made them up would be traced.
+static NOISE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut generator = Generator::new([0; 32]);
+    (0..(65_536 + VOLUME) / 1024 + 1).flat_map(|_| generator.bytes::<1024>()).collect()
+});
+
 impl Flow {
     fn has_room(&self, size: usize) -> bool {
         self.0.iter().map(|sent| sent.bytes.len()).sum::<usize>() + size <= VOLUME && self.0.len() < 500
@@ -166,8 +174,8 @@ impl Flow {
     /// The next message: its id and its bytes, which differ from those of every other.
     fn next(&self, channel: u8, size: usize, salt: usize) -> (u32, Vec<u8>) {
         let id = self.0.len();
-        let pattern = |at: usize| (id * 31 + at * 7 + at / 251 + salt * 101) as u8;
-        let mut bytes: Vec<u8> = (0..size).map(pattern).collect();
+        let start = (id * 31 + salt * 101) % 65_536;
+        let mut bytes = NOISE[start..start + size].to_vec();
         if channel == 0 {
             bytes.splice(..size.min(2), (id as u16).to_le_bytes());
         }
