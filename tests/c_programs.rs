@@ -161,6 +161,7 @@ programs! {
     exchange,
     extensions,
     framework,
+    framework_symbols,
     inside_loops,
     ipv4_only,
     keys,
