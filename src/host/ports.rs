@@ -318,7 +318,9 @@ mod tests {
             && ip -6 address show dev lo | grep -q ::1 \
             && echo ready && exec \"$0\" --exact \"$1\" --nocapture";
         if std::env::var_os(INSIDE).is_some() {
-            return full_socket();
+            full_socket(false, "10.9.0.9");
+            full_socket(true, "10.9.0.10");
+            return closed_while_full("10.9.0.11");
         }
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--net", "sh", "-c", SETUP]);
@@ -335,24 +337,27 @@ mod tests {
     }
 
     #[cfg(target_os = "linux")]
-    fn full_socket() {
+    fn full_socket(threaded: bool, neighbour: &str) {
+        use std::time::Instant;
         let options = SocketOptions { receive_buffer: 1 << 18, send_buffer: 4096 };
         let mut ports = Ports::default();
         ports.open("10.9.0.1:0".parse().unwrap(), options).unwrap();
         ports.open("[::1]:0".parse().unwrap(), options).unwrap();
+        ports.set_threaded(threaded);
         let peer = std::net::UdpSocket::bind("[::1]:0").unwrap();
-        peer.set_nonblocking(true).unwrap();
-        let silent = Path { remote: "10.9.0.9:9".parse().unwrap(), local: None };
+        peer.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let silent = Path { remote: format!("{neighbour}:9").parse().unwrap(), local: None };
         let heard = Path { remote: peer.local_addr().unwrap(), local: None };
 
-        // Who has something to say, as a server: a hundred datagrams for either family, in turns.
-        let mut left = [100u32; 2];
+        // Who has something to say, as a server: more for the one family than socket and thread hold, a hundred
+        // datagrams for the other.
+        let mut left = [4000u32, 100];
         let mut transmit = |ports: &mut Ports, more: u32| {
             left[1] += more;
             let mut was_full = false;
             ports.transmit(|families, buffer| {
                 was_full |= !families.v4;
-                let v4 = families.v4 && left[0] > 0 && (left[0] >= left[1] || left[1] == 0);
+                let v4 = families.v4 && left[0] > 0;
                 if !v4 && (!families.v6 || left[1] == 0) {
                     return None;
                 }
@@ -362,24 +367,46 @@ mod tests {
             });
             (left, was_full)
         };
-        let arrived = || {
+        let all_arrive = || {
             let mut buffer = [0; 600];
-            std::iter::from_fn(|| peer.recv(&mut buffer).ok().map(|size| (buffer[0], size)))
-                .collect::<Vec<_>>()
+            for number in (0..100).rev() {
+                assert_eq!(peer.recv(&mut buffer).unwrap(), 500);
+                assert_eq!(buffer[0], number);
+            }
         };
-        let hundred: Vec<_> = (0..100).rev().map(|number| (number, 500)).collect();
 
         let ([v4, v6], was_full) = transmit(&mut ports, 0);
         assert!(was_full && v4 > 0 && v6 == 0, "{v4} and {v6} left");
-        assert_eq!(arrived(), hundred);
+        all_arrive();
         let (still, was_full) = transmit(&mut ports, 100);
         assert_eq!((still, was_full), ([v4, 0], true));
-        assert_eq!(arrived(), hundred);
+        all_arrive();
 
         // The neighbour is there after all.
-        let found = "ip neighbour replace 10.9.0.9 lladdr 02:00:00:00:00:09 dev here";
-        assert!(std::process::Command::new("sh").args(["-c", found]).status().unwrap().success());
-        let (left, was_full) = (0..100).map(|_| transmit(&mut ports, 0)).last().unwrap();
-        assert_eq!((left, was_full), ([0, 0], false));
+        let found = format!("ip neighbour replace {neighbour} lladdr 02:00:00:00:00:09 dev here");
+        assert!(std::process::Command::new("sh").args(["-c", &found]).status().unwrap().success());
+        let start = Instant::now();
+        while transmit(&mut ports, 0) != ([0, 0], false) {
+            assert!(start.elapsed().as_secs() < 10, "the rest leaves");
+        }
+    }
+
+    /// A thread that the system takes nothing from does not hold up its end.
+    #[cfg(target_os = "linux")]
+    fn closed_while_full(neighbour: &str) {
+        let options = SocketOptions { receive_buffer: 1 << 16, send_buffer: 4096 };
+        let mut ports = Ports::default();
+        ports.open("10.9.0.1:0".parse().unwrap(), options).unwrap();
+        ports.set_threaded(true);
+        let path = Path { remote: format!("{neighbour}:9").parse().unwrap(), local: None };
+        let mut left = 4000;
+        ports.transmit(|_, _| {
+            left -= 1;
+            (left > 0).then_some(Transmit { path, size: 500 })
+        });
+        assert!(left > 0);
+        let start = std::time::Instant::now();
+        ports.close();
+        assert!(start.elapsed().as_secs() < 1);
     }
 }
