@@ -107,11 +107,17 @@ pub struct Tick {
     pub now: Instant,
     /// Time between the last two updates that were apart; `None` while the clock has not moved.
     interval: Option<Duration>,
+    /// The same, however long.
+    step: Duration,
+    /// When the last pause ended.
+    resumed_at: Instant,
     started: bool,
 }
 
-/// Above this an update interval is a pause, not a rhythm.
+/// Above this an update interval is not allowed for.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(250);
+/// An update that comes later than this, and later than the rhythm of those before lets expect, ends a pause.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Tick {
     /// Notes an update at `now`.
@@ -119,6 +125,10 @@ impl Tick {
         let step = now.since(self.now);
         if self.started && !step.is_zero() {
             self.interval = Some(step.min(LONGEST_INTERVAL));
+            if step > LEAST_PAUSE.max(self.step * 2) {
+                self.resumed_at = now;
+            }
+            self.step = step;
         }
         self.started = true;
         self.now = self.now.max(now);
@@ -127,6 +137,12 @@ impl Tick {
     /// The update interval, at most 250 ms; zero while unknown.
     pub fn interval(&self) -> Duration {
         self.interval.unwrap_or_default()
+    }
+
+    /// True if no pause of the program lies between `sent_at` and now: only then the time from one to the other
+    /// says something of the network.
+    pub fn is_timely(&self, sent_at: Instant) -> bool {
+        sent_at >= self.resumed_at
     }
 
     /// True while every update so far came at the same moment: a program that passes `dt = 0`.
@@ -139,6 +155,23 @@ impl Tick {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_before_a_pause_is_not_timely_after_it() {
+        let at = |milliseconds| Instant::ZERO + Duration::from_millis(milliseconds);
+        let mut tick = Tick::default();
+        tick.advance(at(100_000));
+        for milliseconds in [100_016, 100_032, 101_000] {
+            tick.advance(at(milliseconds));
+            assert!(tick.is_timely(at(0)), "{milliseconds}");
+        }
+        tick.advance(at(103_000));
+        assert!(!tick.is_timely(at(101_000)) && tick.is_timely(at(103_000)));
+        // A program that is so slow always has no pauses.
+        tick.advance(at(105_000));
+        tick.advance(at(107_000));
+        assert!(tick.is_timely(at(103_000)));
+    }
 
     #[test]
     fn nonsense_steps_count_as_nothing_or_the_longest_step() {

@@ -279,7 +279,8 @@ impl Connection {
                 self.on_heard(now);
                 let samples = self.transport.rtt().samples();
                 let packet = self.seal.opened();
-                let (report, result) = self.transport.handle_payload(packet, payload, arrival.at, now);
+                let (report, result) =
+                    self.transport.handle_payload(packet, payload, arrival.at, &context.tick);
                 if let Some(latest) = self.transport.rtt().latest()
                     && self.transport.rtt().samples() != samples
                 {

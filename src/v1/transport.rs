@@ -95,8 +95,9 @@ impl Transport {
         packet: u64,
         payload: &[u8],
         at: Instant,
-        now: Instant,
+        tick: &Tick,
     ) -> (Report, Result<(), DropReason>) {
+        let now = tick.now;
         let Ok((header, body)) = payload::decode(payload) else {
             return (Report::default(), Err(DropReason::Malformed));
         };
@@ -114,6 +115,7 @@ impl Transport {
         let gap = self.heard_at.map_or(Duration::MAX, |heard_at| at.since(heard_at));
         self.heard_at = Some(at);
         if let Some(sample) = report.round_trip
+            && tick.is_timely(at - sample)
             && (body == Ok(Body::Nothing) || gap <= LONGEST_GAP || sample <= self.rtt.patience())
         {
             self.rtt.update(sample, Duration::ZERO);
@@ -304,7 +306,9 @@ mod tests {
         now: Instant,
     ) -> (Report, Result<(), DropReason>) {
         let packet = payload::decode(payload).map_or(0, |(header, _)| u64::from(header.sequence));
-        transport.handle_payload(packet, payload, now, now)
+        let mut tick = Tick::default();
+        tick.advance(now);
+        transport.handle_payload(packet, payload, now, &tick)
     }
 
     fn payloads(transport: &mut Transport, tick: &Tick) -> Vec<Vec<u8>> {
@@ -389,6 +393,20 @@ mod tests {
         assert_eq!(exchange(6000, 6050), Some(50));
         assert_eq!(exchange(7000, 12_000), Some(50));
         assert!((50..=60).contains(&exchange(12_100, 12_200).unwrap()));
+    }
+
+    #[test]
+    fn what_a_pause_held_up_says_nothing_of_the_round_trip() {
+        let (mut one, mut two) = (transport(), transport());
+        one.send(ReliableOrdered, b"message").unwrap();
+        for payload in payloads(&mut one, &tick(0)) {
+            take(&mut two, &payload, tick(0).now).1.unwrap();
+        }
+        let acknowledgement = payloads(&mut two, &tick(50)).remove(0);
+        let mut clock = tick(16);
+        clock.advance(tick(5000).now);
+        one.handle_payload(0, &acknowledgement, clock.now, &clock).1.unwrap();
+        assert_eq!((one.rtt.measured(), one.reliable_queued()), (None, 0));
     }
 
     #[test]

@@ -197,7 +197,8 @@ impl LossDetector {
         }
         self.largest_acked = self.largest_acked.max(Some(largest));
         let delay = ack.delay();
-        if let Some(packet) = largest_packet.filter(|_| any_eliciting) {
+        let timely = |packet: &SentPacket| any_eliciting && tick.is_timely(packet.sent_at);
+        if let Some(packet) = largest_packet.filter(timely) {
             let rtt = self.rtt.update(arrived.since(packet.sent_at), delay);
             self.congestion.on_rtt(tick.now, rtt, &packet.departure);
             self.note_peer_delay(arrived, delay);

@@ -1,6 +1,6 @@
 //! Connecting: the ways in, and every way in which it fails.
 
-use crate::world::{Datagram, TokenOptions, UNIX, World, address};
+use crate::world::{Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::{self, *};
 use cute_net::drop_reason::DropReason;
@@ -453,6 +453,30 @@ fn a_pause_of_either_program_ends_no_connection() {
     world.run(secs(3));
     assert_eq!([world.state(0), world.state(1)], [Connected; 2]);
     assert!(world.events().is_empty());
+}
+
+/// What is under way while the clock jumps says nothing of the round trip, over both protocols, and holds nothing up.
+#[test]
+fn a_jump_of_the_clock_in_a_transfer_makes_no_path_longer() {
+    for make in [World::with_network, world_1_00] {
+        let network = SimulatorConfig { latency: ms(100), ..SimulatorConfig::default() };
+        let mut world = make(1, network);
+        world.connect(1);
+        world.server_expects(1);
+        let message = pattern(6_000_000, 1);
+        world.server_sends(0, Delivery::ReliableOrdered, &message);
+        world.run(ms(250));
+        for _ in 0..3 {
+            world.server_ahead += secs(3);
+            world.run(ms(40));
+        }
+        assert!(world.clients[0].received.is_empty());
+        let took = world.run_until(secs(100), |world| !world.clients[0].received.is_empty());
+        assert!(took < secs(20), "{took:?}");
+        assert_eq!(world.clients[0].received[0].1, message);
+        let rtt = world.servers[0].server.connection(0).unwrap().rtt().unwrap();
+        assert!((ms(200)..ms(300)).contains(&rtt), "{rtt:?}");
+    }
 }
 
 /// D31: one long update after packets were read drops nobody.
