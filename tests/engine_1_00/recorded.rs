@@ -13,7 +13,7 @@ use cute_net::endpoint::{self, Path};
 use cute_net::message::Message;
 use cute_net::ready::{InboxBudget, Source};
 use cute_net::server::{DEFAULT_MEMORY, Server, ServerConfig};
-use cute_net::time::Instant;
+use cute_net::time::{Instant, Tick};
 use cute_net::token::{PairKey, TokenKeys};
 use cute_net::v1::attempt::{Answer, Attempt};
 use cute_net::v1::connection::Connection;
@@ -97,7 +97,7 @@ impl Scripted {
                 unacknowledged.remove(&(fragment.message, fragment.index));
             });
         }
-        self.transport.handle_payload(packet, bytes, Instant::ZERO, Instant::ZERO).1
+        self.transport.handle_payload(packet, bytes, Instant::ZERO, &Tick::default()).1
     }
 
     fn pop(&mut self) -> Option<Message> {
@@ -219,7 +219,7 @@ fn malformed_transport_packets_deliver_nothing() {
     for case in cases {
         let mut transport = transport();
         let packet = bytes(case, "packet");
-        let result = transport.handle_payload(0, &packet, Instant::ZERO, Instant::ZERO).1;
+        let result = transport.handle_payload(0, &packet, Instant::ZERO, &Tick::default()).1;
         let alone = payload::decode(&packet).is_ok_and(|(_, body)| body == Ok(Body::Nothing));
         let rejected = result.is_err() || alone;
         assert_eq!(rejected, case["must_reject"].as_bool().unwrap(), "{}", text(case, "name"));
