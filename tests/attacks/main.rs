@@ -19,6 +19,7 @@ mod puppet;
 mod puppet_1_00;
 mod timers;
 mod tokens;
+mod watch;
 #[path = "../engine/world.rs"]
 #[allow(dead_code)] // the engine's tests use more
 mod world;

@@ -2,9 +2,8 @@
 //! keys. Each test carries the id of its defect.
 
 use crate::memory::live;
-use crate::puppet_1_00::{
-    Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized, world_with_honest_client,
-};
+use crate::puppet_1_00::{Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized};
+use crate::watch::{watched, world_with_honest_client};
 use crate::world::{Datagram, World, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
@@ -274,7 +273,7 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
 /// A small budget, for packets of this protocol take long to seal: what holds of it holds of a large one.
 #[test]
 fn d29_what_no_program_takes_is_kept_within_the_share_of_whoever_sent_it() {
-    let mut world = world_1_00(1, SimulatorConfig::default());
+    let mut world = watched(world_1_00(1, SimulatorConfig::default()));
     world.config.memory = LEAST_MEMORY;
     world.restart_server(0);
     world.connect(1);
@@ -474,7 +473,7 @@ fn d17_empty_datagrams_are_dropped_one_by_one_on_both_ends() {
 #[test]
 fn large_messages_fit_the_least_allowance_one_after_the_other() {
     for rate in [None, Some(20_000)] {
-        let mut world = world_1_00(1, SimulatorConfig::default());
+        let mut world = watched(world_1_00(1, SimulatorConfig::default()));
         // So many that each has no more than the least.
         world.config.max_clients = 5000;
         world.config.max_incoming_rate = rate;

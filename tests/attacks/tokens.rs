@@ -2,6 +2,7 @@
 //! is turned back.
 
 use crate::puppet::{Puppet, frames};
+use crate::watch::{connected, watched, within};
 use crate::world::{APPLICATION, Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::Client;
@@ -12,7 +13,7 @@ use cute_net::server::Server;
 use cute_net::simulator::SimulatorConfig;
 
 fn world(of_1_00: bool) -> World {
-    if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) }
+    watched(if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) })
 }
 
 /// A player that connects, plays and leaves, and all that it sent.
@@ -171,7 +172,7 @@ fn d28_a_clock_turned_back_over_an_expiry_makes_no_used_token_new() {
 /// Stated, not prevented: a token counts at each server that it lists, once.
 #[test]
 fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other() {
-    let mut world = World::new(1);
+    let mut world = watched(World::new(1));
     world.add_server("10.0.0.2:5000");
     world.add_server("10.0.0.3:5000");
     let servers = vec![world.servers[0].address, world.servers[1].address];
@@ -198,7 +199,7 @@ fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other(
 /// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
 #[test]
 fn d27_no_altered_byte_of_a_handshake_opens_anything() {
-    let mut world = World::connected(1, 1);
+    let mut world = connected(1, 1);
     let client = world.add_client();
     let token = world.token(50);
     world.connect_with(client, &token);
@@ -236,7 +237,7 @@ fn d27_no_altered_byte_of_a_handshake_opens_anything() {
 /// The first byte of every packet that two ends exchange, made every other one.
 #[test]
 fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
-    let mut world = World::new(1);
+    let mut world = watched(World::new(1));
     world.recording = Some(Vec::new());
     world.connect(1);
     world.run(ms(500));
@@ -262,7 +263,7 @@ fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
 fn a_server_that_can_remember_no_more_tokens_admits_nobody_and_forgets_none() {
     const MEMORY: u64 = 64 * 2 + 16_384;
     const LIFETIME: u64 = 400;
-    let mut world = World::new(1);
+    let mut world = within(6 << 20, World::new(1));
     world.config.max_clients = 2;
     world.restart_server(0);
     let options =
