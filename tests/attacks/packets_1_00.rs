@@ -392,6 +392,38 @@ fn d30_copies_moved_to_other_sequences_are_replays() {
     world.check_honest_client();
 }
 
+/// The same copies by somebody who is nearer: each arrives before its original, under another sequence of its block.
+/// The copy counts as what it is, the original is the replay, and nothing else is lost.
+#[test]
+fn d30_copies_that_overtake_their_originals_take_nothing_from_other_packets() {
+    let mut world = world_with_honest_client(6);
+    let mut change = 0u8;
+    for number in 0..400u64 {
+        for delivery in [Unreliable, ReliableOrdered] {
+            world.client_sends(0, delivery, &pattern(30, number));
+            world.server_sends(0, delivery, &pattern(30, number));
+        }
+        let mut passed = Vec::new();
+        world.step_losing(|datagram| {
+            passed.push(datagram.clone());
+            true
+        });
+        for datagram in passed {
+            change = change.wrapping_mul(5).wrapping_add(77);
+            let mut moved = datagram.clone();
+            moved.bytes[1] ^= change;
+            moved.bytes[56] ^= change;
+            assert_eq!(world.deliver(&moved), Ok(()), "{number}");
+            assert_eq!(world.deliver(&datagram), Err(DropReason::Replayed));
+        }
+        world.finish_step();
+    }
+    world.run(secs(1));
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (801, 800));
+    world.clients[0].received.clear();
+    world.check_honest_client();
+}
+
 /// Altered, cut, lengthened and swapped on the way: the session takes no harm, whatever the type says.
 #[test]
 fn d30_altered_datagrams_of_every_kind_change_nothing() {
