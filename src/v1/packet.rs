@@ -252,6 +252,23 @@ impl<'a> SealedPacket<'a> {
         Ok(SealedPacket { kind, sequence, sealed })
     }
 
+    /// [`open`](Self::open), where neither challenges nor their echoes are expected: what claims to be one and has the
+    /// length of a payload is a payload, whatever was made of its type on the way.
+    pub fn open_payload(self, secretbox: &Secretbox) -> Result<Packet<'a>, DropReason> {
+        const LENGTH: [u8; PAYLOAD_LENGTH_SIZE] =
+            ((CHALLENGE_SIZE - PAYLOAD_LENGTH_SIZE) as u16).to_le_bytes();
+        let content = secretbox.open(self.sequence, self.sealed).ok_or(DropReason::Forged)?;
+        let kind = match self.kind {
+            PacketType::ChallengeRequest | PacketType::ChallengeResponse
+                if content.starts_with(&LENGTH) =>
+            {
+                PacketType::Payload
+            }
+            kind => kind,
+        };
+        Packet::decode(kind, content).map_err(|Malformed| DropReason::Malformed)
+    }
+
     /// What the replay window remembers of the packet.
     pub fn tag(&self) -> Tag {
         Tag::new(self.sealed.get(SIV_SIZE..).unwrap_or_default())

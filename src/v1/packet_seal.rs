@@ -1,8 +1,8 @@
 //! Sealing and opening the packets of one end: no sequence is used twice under a key, each packet that came
 //! counts once.
 
-use super::packet::{Packet, SealedPacket, Side};
-use super::replay::ReplayWindow;
+use super::packet::{Packet, PacketType, SealedPacket, Side};
+use super::replay::{ReplayWindow, Tag};
 use super::secretbox::Secretbox;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
@@ -17,6 +17,8 @@ pub struct PacketSeal {
     next: u64,
     opened: u64,
     replay: ReplayWindow,
+    /// The packet that was opened last, if it was a disconnect and nothing says that it was made one on the way.
+    disconnect: Option<Tag>,
 }
 
 impl PacketSeal {
@@ -28,7 +30,8 @@ impl PacketSeal {
             Side::Client => (up, down),
             Side::Server => (down, up),
         };
-        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay: ReplayWindow::default() }
+        let replay = ReplayWindow::default();
+        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay, disconnect: None }
     }
 
     /// Which end this is.
@@ -53,16 +56,37 @@ impl PacketSeal {
         self.opened
     }
 
+    /// True if the packet that was opened last is a disconnect, and did not come again as something else: then
+    /// whoever altered its type was faster, and the peer is there.
+    pub fn is_disconnected(&self) -> bool {
+        self.disconnect.is_some()
+    }
+
     /// Opens a packet that came for the first time.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
+        self.open_with(datagram, SealedPacket::open)
+    }
+
+    /// [`open`](Self::open), of a peer that is known to be connected, and sends no challenges and echoes none.
+    pub fn open_connected<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
+        self.open_with(datagram, SealedPacket::open_payload)
+    }
+
+    fn open_with<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        open: impl FnOnce(SealedPacket<'a>, &Secretbox) -> Result<Packet<'a>, DropReason>,
+    ) -> Result<Packet<'a>, DropReason> {
         let sealed = SealedPacket::read(self.side, datagram)?;
-        let (sequence, tag) = (sealed.sequence, sealed.tag());
+        let (kind, sequence, tag) = (sealed.kind, sealed.sequence, sealed.tag());
         if !self.replay.is_fresh(sequence, tag) {
+            self.disconnect.take_if(|known| *known == tag && kind != PacketType::Disconnect);
             return Err(DropReason::Replayed);
         }
-        let packet = sealed.open(&self.receiving)?;
+        let packet = open(sealed, &self.receiving)?;
         self.replay.insert(sequence, tag);
         self.opened = sequence;
+        self.disconnect = (kind == PacketType::Disconnect).then_some(tag);
         Ok(packet)
     }
 }

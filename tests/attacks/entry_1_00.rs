@@ -314,8 +314,7 @@ fn d26_of_two_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever(
         let challenges: Vec<_> = all.iter_mut().map(|puppet| puppet.challenge(&mut world)).collect();
         assert_eq!(all[2].echo(&mut world, &challenges[2]).0, Ok(()));
         if leaves {
-            let disconnect = all[2].forge.packet(PacketType::Disconnect, b"");
-            assert_eq!(world.say(all[2].address, &disconnect).0, Ok(()));
+            all[2].leaves(&mut world);
             world.step();
         }
         for number in [0, 1, 3] {
@@ -363,8 +362,7 @@ fn d27_a_used_token_is_used_whatever_form_its_signature_takes() {
             assert_eq!((result, replies.len()), (Err(expected), 0));
         }
         if !gone {
-            let disconnect = player.forge.packet(PacketType::Disconnect, b"");
-            world.say(player.address, &disconnect).0.unwrap();
+            player.leaves(&mut world);
             world.step();
         }
     }
@@ -380,12 +378,9 @@ fn d28_a_used_token_is_remembered_after_hundreds_more_and_after_a_stop() {
     assert_ne!(first, token);
     let challenge = puppet.challenge(&mut world);
     puppet.echo(&mut world, &challenge).0.unwrap();
-    let disconnect = puppet.forge.packet(PacketType::Disconnect, b"");
-    world.say(puppet.address, &disconnect).0.unwrap();
+    puppet.leaves(&mut world);
     for id in 100..400 {
-        let mut other = Puppet::connect(&mut world, id);
-        let disconnect = other.forge.packet(PacketType::Disconnect, b"");
-        world.say(other.address, &disconnect).0.unwrap();
+        Puppet::connect(&mut world, id).leaves(&mut world);
         if id % 10 == 0 {
             world.step();
         }
