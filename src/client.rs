@@ -24,7 +24,7 @@ use crate::v2::attempt::Attempt;
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE};
 use crate::v2::keys::AssociatedPrefix;
 use crate::v2::packet::PacketType;
-use handshake::{AnyAttempt, setup};
+use handshake::{AnyAttempt, UNLISTED, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where a client stands; the numbers are `cn_client_state_t`'s.
@@ -66,6 +66,8 @@ pub struct Client {
     remote: Option<SocketAddr>,
     attempt: Option<AnyAttempt>,
     connection: Option<Box<Connection>>,
+    /// When somebody first answered the attempt that the token lists another server.
+    unlisted_at: Option<Instant>,
     /// Asks a silent server, once a second, whether it still has the connection.
     suspicion: Option<Box<Attempt>>,
     /// A connection that is over and still has CLOSE to say.
@@ -99,6 +101,7 @@ impl Client {
             server: 0,
             remote: None,
             attempt: None,
+            unlisted_at: None,
             connection: None,
             suspicion: None,
             closing: None,
@@ -258,8 +261,11 @@ impl Client {
         let now = self.context.tick.now;
         if let Some((attempt, token)) = self.attempt.as_mut().zip(self.token.as_ref()) {
             let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
+            let unlisted_at = self.unlisted_at.filter(|_| !attempt.is_challenged());
             if token.expiration <= self.unix {
                 self.end(ClientState::ConnectTokenExpired, None);
+            } else if unlisted_at.is_some_and(|at| now.since(at) >= UNLISTED.min(timeout)) {
+                self.denied_by_server(DenyReason::NOT_LISTED);
             } else if attempt.timer_mut().is_timed_out(now, timeout) && !self.context.is_catching_up() {
                 let state = if attempt.is_challenged() {
                     ClientState::ChallengeResponseTimedOut

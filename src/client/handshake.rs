@@ -18,6 +18,9 @@ use crate::{v1, v2};
 /// still has the connection.
 const SUSPICION: Duration = Duration::from_millis(1500);
 const SUSPICION_PROBES: u32 = 3;
+/// A server that says that the token does not list it has this long to say otherwise. Its denial may be that of another
+/// server of the same keys, which somebody who heard the request has shown it.
+pub(super) const UNLISTED: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const ASKING: Duration = Duration::from_secs(1);
 
@@ -54,6 +57,7 @@ impl AnyAttempt {
 impl Client {
     pub(super) fn try_server(&mut self, server: usize) {
         self.server = server;
+        self.unlisted_at = None;
         self.connection = None;
         let remote = self.servers().nth(server);
         self.remote = remote;
@@ -74,7 +78,7 @@ impl Client {
     }
 
     /// A server said no, and why.
-    fn denied_by_server(&mut self, reason: DenyReason) {
+    pub(super) fn denied_by_server(&mut self, reason: DenyReason) {
         self.denied = Some(reason);
         self.try_next_server(ClientState::ConnectionDenied);
     }
@@ -121,7 +125,8 @@ impl Client {
                     }
                     self.suspicion = None;
                 }
-                DenyReason::SHUTTING_DOWN => {}
+                // Another server's word for it that this one does not know the connection is none.
+                DenyReason::SHUTTING_DOWN | DenyReason::NOT_LISTED => {}
                 _ => self.end(ClientState::ConnectionTimedOut, None),
             }
             return Ok(());
@@ -130,6 +135,9 @@ impl Client {
         let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
         match reason {
             DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
+            DenyReason::NOT_LISTED => {
+                self.unlisted_at.get_or_insert(self.context.tick.now);
+            }
             _ => self.denied_by_server(reason),
         }
         Ok(())

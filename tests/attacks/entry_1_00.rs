@@ -179,6 +179,37 @@ fn d20_a_player_gets_in_whoever_shows_its_token_after_it() {
     world.check_honest_client();
 }
 
+/// A player's address is no secret, and whoever has a token of its own shows that from there: before the player comes,
+/// and again and again.
+#[test]
+fn d20_whoever_shows_its_own_token_from_a_players_address_keeps_nobody_out() {
+    let mut world = world_with_honest_client(1);
+    let own: Vec<_> = (100..103).map(|id| packet_of(&world.token(id))).collect();
+    for id in 2..6 {
+        let late = world.add_client();
+        let from = world.clients[late].address;
+        for token in &own {
+            assert_eq!(world.say(from, token).0, Ok(()));
+        }
+        let token = world.token(id);
+        world.connect_with(late, &token);
+        let mut ticks = 0;
+        while world.state(late) != Connected {
+            world.step();
+            for token in &own {
+                let _ = world.say(from, token);
+            }
+            ticks += 1;
+            assert!(ticks < 12, "{id}");
+        }
+        world.step();
+        // Now the address is the player's.
+        let another = packet_of(&world.token(104));
+        assert_eq!(world.say(from, &another).0, Err(DropReason::TokenInUse));
+    }
+    world.check_honest_client();
+}
+
 #[test]
 fn d20_handshakes_that_nobody_finishes_are_bounded_and_end() {
     let mut world = world_with_honest_client(1);

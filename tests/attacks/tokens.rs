@@ -196,6 +196,44 @@ fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other(
     assert_eq!(world.deliver(&datagram), Err(DropReason::NotListed));
 }
 
+/// Somebody who hears a request shows it to another server of the same keys, and hands its denial to the client as if
+/// the server that it asks had said so.
+#[test]
+fn d30_what_a_server_says_that_the_token_does_not_list_ends_neither_attempts_nor_connections() {
+    let mut world = watched(World::new(1));
+    world.add_server("10.0.0.2:5000");
+    let [asked, other] = [0, 1].map(|server| world.servers[server].address);
+    let client = world.connect(1);
+    let (player, listener) = (world.clients[client].address, address("203.0.113.7:9"));
+    // In every tick, and before what the server itself sends.
+    let relay = |world: &mut World| {
+        world.recording = Some(Vec::new());
+        world.step();
+        let heard = world.recording.replace(Vec::new()).unwrap();
+        let requests = heard.iter().filter(|heard| heard.from == player && heard.bytes[0] == 0);
+        for request in requests.cloned() {
+            let _ = world.deliver(&Datagram { from: listener, to: other, bytes: request.bytes });
+        }
+        world.flush_server(1);
+        let denials = world.recording.take().unwrap();
+        for denial in denials.iter().filter(|denial| denial.to == listener) {
+            assert_eq!(denial.bytes[0], 0xA0);
+            let false_denial = Datagram { from: asked, to: player, bytes: denial.bytes.clone() };
+            let _ = world.deliver(&false_denial);
+        }
+    };
+    (0..6).for_each(|_| relay(&mut world));
+    assert_eq!(world.state(client), Connected);
+    // The server pauses: its client asks whether it is still there, and the listener has it answered.
+    world.run(secs(1));
+    world.servers[0].runs = false;
+    (0..300).for_each(|_| relay(&mut world));
+    assert!(world.servers[1].server.counters().dropped(DropReason::NotListed) > 2);
+    world.servers[0].runs = true;
+    world.run(secs(2));
+    world.check_honest_client();
+}
+
 /// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
 #[test]
 fn d27_no_altered_byte_of_a_handshake_opens_anything() {
