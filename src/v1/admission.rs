@@ -156,13 +156,9 @@ impl Admission {
             return Err(DropReason::NotListed);
         }
         let path = arrival.path;
-        let begun = match self.pending.get(path.remote) {
-            Some(handshake) if handshake.token == token.id => {
-                return self.pending.repeat(path.remote, &token.id);
-            }
-            Some(handshake) if expiration < handshake.expiration => return Err(DropReason::Unexpected),
-            begun => begun.map(|handshake| handshake.client_id),
-        };
+        if self.pending.repeat(path.remote, &token.id) {
+            return Ok(());
+        }
         let print = self.hash.hash_one(packet);
         if self.bad.contains(&print) {
             return Err(DropReason::Forged);
@@ -170,17 +166,24 @@ impl Admission {
         if !may_open() {
             return Err(DropReason::Flood);
         }
-        // A client that gave up may come back from its port with another token; nobody else ends its handshake.
-        let refusal = |client_id| match begun {
-            Some(there) if there != client_id => Some(DropReason::Unexpected),
-            _ => judge.refusal(client_id, &token.id, expiration),
+        // A client that gave up may come back from its port with another token, but with none that is older.
+        let begun: Vec<(u64, u64)> = self
+            .pending
+            .at(path.remote)
+            .iter()
+            .map(|begun| (begun.client_id, begun.expiration))
+            .collect();
+        let is_older =
+            |client_id| begun.iter().any(|&(id, newer)| id == client_id && expiration < newer);
+        let refusal = |client_id| match is_older(client_id) {
+            true => Some(DropReason::Unexpected),
+            false => judge.refusal(client_id, &token.id, expiration),
         };
         let secret = self.open(&token, print, refusal)?;
         if (judge.is_full)(secret.client_id) {
             self.deny_with(PacketSeal::new(Side::Server, &secret.keys), path, generator);
             return Err(DropReason::Full);
         }
-        self.pending.take(path.remote);
         let timeout = Duration::from_secs(u64::from(token.public.handshake_timeout));
         self.pending.begin(now, path, token.id, (expiration, timeout), secret, generator)
     }
@@ -230,13 +233,13 @@ impl Admission {
     }
 
     /// Ends a handshake that was fulfilled, for a connection.
-    pub fn take(&mut self, remote: SocketAddr) -> Option<Handshake> {
-        self.pending.take(remote)
+    pub fn take(&mut self, remote: SocketAddr, token: &TokenId) -> Option<Handshake> {
+        self.pending.take(remote, token)
     }
 
     /// Ends a handshake and tells its client that it is not let in.
-    pub fn deny(&mut self, remote: SocketAddr, generator: &mut Generator) {
-        if let Some(Handshake { seal, path, .. }) = self.pending.take(remote) {
+    pub fn deny(&mut self, remote: SocketAddr, token: &TokenId, generator: &mut Generator) {
+        if let Some(Handshake { seal, path, .. }) = self.pending.take(remote, token) {
             self.deny_with(seal, path, generator);
         }
     }
@@ -323,7 +326,7 @@ mod tests {
                 used: &self.used,
                 unix: UNIX,
                 is_own: &|address| address == SERVER.parse().unwrap(),
-                refuses: &|client_id, _| (client_id != 77).then_some(DropReason::TokenInUse),
+                refuses: &|client_id, _| (client_id > 78).then_some(DropReason::TokenInUse),
                 is_full: &|_| self.is_full,
             };
             let generator = &mut self.generator;
@@ -416,13 +419,14 @@ mod tests {
         };
         let foreign = token::seal(&token_key(1), &foreign, [4; 20], [5; 32]);
         let left = f.admission.signatures_left;
-        assert_eq!(f.shows(1, &foreign), Err(DropReason::Unexpected));
         let mut forged = packet(5, 7, UNIX + 80, SERVER);
         forged[PACKET_SIZE - 40] ^= 1;
         assert_eq!(f.shows(1, &forged), Err(DropReason::Forged));
         assert_eq!((f.sends(), f.admission.signatures_left), (vec![], left - 1));
+        // Another player's begins beside it.
+        assert_eq!(f.shows(1, &foreign), Ok(()));
         f.shows(1, &newer).unwrap();
-        assert_eq!(f.sends(), [337]);
+        assert_eq!((f.sends(), f.admission.pending().len()), (vec![337, 337], 2));
     }
 
     #[test]
@@ -435,7 +439,8 @@ mod tests {
         f.shows(1, &good(1)).unwrap();
         assert_eq!(f.sends(), [337]);
         let remote = SocketAddr::from(([10, 0, 0, 2], 1));
-        f.admission.deny(remote, &mut f.generator);
+        let token = f.admission.pending().at(remote)[0].token;
+        f.admission.deny(remote, &token, &mut f.generator);
         assert!(f.admission.pending().is_empty());
         assert_eq!(f.sends(), [73]);
     }

@@ -23,6 +23,8 @@ const UNUSED_SIZE: usize = 28;
 const PAYLOAD_LENGTH_SIZE: usize = 2;
 const ACCEPTED_SIZE: usize = 16;
 const CHALLENGE_SIZE: usize = 8 + CHALLENGE_DATA_SIZE;
+/// Bytes of a challenge, and of its echo.
+pub const RESPONSE_SIZE: usize = OVERHEAD + CHALLENGE_SIZE;
 
 /// What a first byte says a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
