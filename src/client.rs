@@ -230,14 +230,27 @@ impl Client {
             return self.handle_1_00(arrival, bytes);
         }
         match PacketType::of(first).ok_or(DropReason::Type)? {
+            PacketType::Data if self.attempt.is_some() => self.handle_first_data(arrival, bytes),
             PacketType::Data => self.handle_data(arrival, bytes),
-            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => {
-                self.handle_challenge(arrival, bytes)
-            }
+            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => self.handle_challenge(bytes),
             PacketType::Denied if bytes.len() == DENIED_SIZE => self.handle_denied(bytes),
             PacketType::Challenge | PacketType::Denied => Err(DropReason::Size),
             PacketType::Response => Err(DropReason::Type),
         }
+    }
+
+    /// Takes in a packet of a server that has not said ACCEPT yet, or not so that it was heard.
+    fn handle_first_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        if self.connection.is_some() {
+            let mut copy = bytes.to_vec();
+            let result = self.handle_data(arrival, &mut copy);
+            if result != Err(DropReason::Forged) {
+                return result;
+            }
+            // The server goes by the last cookie that it took.
+        }
+        self.begin_connection(arrival, bytes)?;
+        self.handle_data(arrival, bytes)
     }
 
     fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {

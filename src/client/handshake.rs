@@ -12,6 +12,8 @@ use crate::sending::Shaping;
 use crate::time::Instant;
 use crate::token::{ConnectToken, Version};
 use crate::v2::attempt::{Attempt, SEND_INTERVAL};
+use crate::v2::keys::SessionKeys;
+use crate::v2::packet::{PacketSeal, Side};
 use crate::{v1, v2};
 
 /// A server that is silent for this long, or for this many probe timeouts if that is longer, is asked whether it
@@ -83,11 +85,7 @@ impl Client {
         self.try_next_server(ClientState::ConnectionDenied);
     }
 
-    pub(super) fn handle_challenge(
-        &mut self,
-        arrival: &Arrival,
-        bytes: &[u8],
-    ) -> Result<(), DropReason> {
+    pub(super) fn handle_challenge(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
         let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
         if let Some(suspicion) = &mut self.suspicion {
             // The server does not know the token's connection any more.
@@ -98,8 +96,30 @@ impl Client {
         let Some(AnyAttempt::V2(attempt)) = &mut self.attempt else {
             return Err(DropReason::Unexpected);
         };
-        let keys =
-            attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        self.state = ClientState::SendingChallengeResponse;
+        Ok(())
+    }
+
+    /// Begins the connection that a data packet belongs to: that of the challenge whose keys open it.
+    pub(super) fn begin_connection(
+        &mut self,
+        arrival: &Arrival,
+        bytes: &[u8],
+    ) -> Result<(), DropReason> {
+        let Some((AnyAttempt::V2(attempt), token)) = self.attempt.as_ref().zip(self.token.as_ref())
+        else {
+            return Err(DropReason::Unexpected);
+        };
+        if !attempt.is_challenged() {
+            return Err(DropReason::Unexpected);
+        }
+        let opens = |keys: &&SessionKeys| {
+            let mut copy = bytes.to_vec();
+            let seal = PacketSeal::new(Side::Client, self.prefix, keys);
+            seal.read_header(&mut copy, 0).is_some_and(|sealed| seal.open(sealed).is_some())
+        };
+        let keys = attempt.keys().find(opens).ok_or(DropReason::Forged)?;
         let setup = setup(token, &self.shaping, self.largest_datagram);
         let connection = v2::connection::Connection::new_client(
             &mut self.context,
@@ -109,7 +129,6 @@ impl Client {
             setup,
         );
         self.connection = Some(Box::new(Connection::V2(connection)));
-        self.state = ClientState::SendingChallengeResponse;
         Ok(())
     }
 

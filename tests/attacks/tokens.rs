@@ -11,6 +11,7 @@ use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::server::Server;
 use cute_net::simulator::SimulatorConfig;
+use std::net::SocketAddr;
 
 fn world(of_1_00: bool) -> World {
     watched(if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) })
@@ -232,6 +233,42 @@ fn d30_what_a_server_says_that_the_token_does_not_list_ends_neither_attempts_nor
     world.servers[0].runs = true;
     world.run(secs(2));
     world.check_honest_client();
+}
+
+/// Somebody who hears requests, and is nearer to the client than the server, shows them from addresses of its own, and
+/// hands the client the challenges for these, first and again and again.
+#[test]
+fn d22_challenges_for_other_addresses_keep_nobody_out() {
+    for addresses in [1, 5, 20] {
+        let network = SimulatorConfig { latency: ms(20), ..Default::default() };
+        let mut world = watched(World::with_network(1, network));
+        let client = world.connect(1);
+        let (player, server) = (world.clients[client].address, world.servers[0].address);
+        let mut challenges = Vec::new();
+        let mut ticks = 0;
+        while world.state(client) != Connected {
+            ticks += 1;
+            assert!(ticks < 60, "{addresses}");
+            world.recording = Some(Vec::new());
+            world.step();
+            let heard = world.recording.replace(Vec::new()).unwrap();
+            if let Some(request) = heard.iter().find(|heard| heard.from == player && heard.bytes[0] == 0)
+            {
+                for number in 0..addresses {
+                    let from = SocketAddr::from(([203, 0, 113, number], 9));
+                    let _ = world.deliver(&Datagram { from, to: server, bytes: request.bytes.clone() });
+                }
+                world.flush_server(0);
+            }
+            let answers = world.recording.take().unwrap().into_iter();
+            challenges
+                .extend(answers.filter(|answer| answer.bytes[0] == 0xD0).map(|answer| answer.bytes));
+            for bytes in challenges.clone() {
+                let _ = world.deliver(&Datagram { from: server, to: player, bytes });
+            }
+        }
+        world.check_honest_client();
+    }
 }
 
 /// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
