@@ -184,3 +184,45 @@ fn copies_from_an_address_of_somebody_else_get_nothing_of_a_connection_of_1_00()
     forget(&mut world);
     nobody_noticed(world);
 }
+
+/// The same on CUTE 2.00, where a connection moves with its packets. The address that never answers is left, and then
+/// believed no more before it does.
+#[test]
+fn copies_from_an_address_of_somebody_else_hold_a_connection_up_for_a_moment_at_most() {
+    let network = SimulatorConfig { latency: ms(20), ..Default::default() };
+    let mut world = watched(World::connected_over(1, 3, network));
+    world.run(secs(1));
+    forget(&mut world);
+    let (player, server) = (world.clients[0].address, world.servers[0].address);
+    let mut late = 0;
+    for number in 0..1200u64 {
+        world.client_sends(0, ReliableOrdered, &pattern(40, number));
+        world.server_sends(0, ReliableOrdered, &pattern(40, number));
+        world.server_sends(0, Unreliable, &pattern(60, number));
+        let mut passed = Vec::new();
+        world.step_losing(|datagram| {
+            passed.push(datagram.clone());
+            true
+        });
+        for datagram in passed {
+            if datagram.from == player {
+                // Another of its addresses each second.
+                let victim = SocketAddr::from(([203, 0, 113, (number / 60) as u8], 53));
+                let _ =
+                    world.deliver(&Datagram { from: victim, to: server, bytes: datagram.bytes.clone() });
+            }
+            let _ = world.deliver(&datagram);
+        }
+        world.finish_step();
+        let reliable = world.clients[0].received.iter().filter(|(reliable, _)| *reliable).count() as u64;
+        late = late.max(number + 1 - reliable);
+    }
+    world.run(secs(1));
+    assert_eq!(world.servers[0].received.len(), 1200);
+    let reliable = world.clients[0].received.iter().filter(|(reliable, _)| *reliable).count();
+    assert!(reliable == 1200 && late < 60, "{reliable} came, up to {late} ticks late");
+    let unreliable = world.clients[0].received.len() - reliable;
+    assert!(unreliable > 1000, "{unreliable}");
+    forget(&mut world);
+    nobody_noticed(world);
+}
