@@ -271,6 +271,11 @@ impl<'a> SealedPacket<'a> {
         Packet::decode(kind, content).map_err(|Malformed| DropReason::Malformed)
     }
 
+    /// What was sealed, behind the header.
+    pub fn sealed(&self) -> &[u8] {
+        self.sealed
+    }
+
     /// What the replay window remembers of the packet.
     pub fn tag(&self) -> Tag {
         Tag::new(self.sealed.get(SIV_SIZE..).unwrap_or_default())

@@ -4,9 +4,11 @@
 use super::packet::{Packet, PacketType, SealedPacket, Side};
 use super::replay::{ReplayWindow, Tag};
 use super::secretbox::Secretbox;
+use crate::crypto::Key;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::token::TokenKeys;
+use subtle::ConstantTimeEq;
 
 /// The keys of one end, and where it stands in the sequences of both directions. The keys have a place of their
 /// own: a handshake that becomes a connection is moved, and what something is moved out of is not wiped.
@@ -19,6 +21,8 @@ pub struct PacketSeal {
     replay: ReplayWindow,
     /// The packet that was opened last, if it was a disconnect and nothing says that it was made one on the way.
     disconnect: Option<Tag>,
+    /// True if both directions have the same key, as a token's author may choose.
+    is_one_key: bool,
 }
 
 impl PacketSeal {
@@ -30,8 +34,17 @@ impl PacketSeal {
             Side::Client => (up, down),
             Side::Server => (down, up),
         };
-        let replay = ReplayWindow::default();
-        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay, disconnect: None }
+        let [one, other] = [&keys.client_to_server, &keys.server_to_client].map(Key::as_bytes);
+        PacketSeal {
+            side,
+            sending,
+            receiving,
+            next: 0,
+            opened: 0,
+            replay: ReplayWindow::default(),
+            disconnect: None,
+            is_one_key: one.ct_eq(other).into(),
+        }
     }
 
     /// Which end this is.
@@ -46,6 +59,9 @@ impl PacketSeal {
         generator: &mut Generator,
         buffer: &mut [u8],
     ) -> Option<usize> {
+        if self.is_one_key && !self.sending.has_mark() {
+            self.sending.set_mark(generator.bytes());
+        }
         let size = packet.seal(&self.sending, self.next, &generator.bytes(), buffer)?;
         self.next += 1;
         Some(size)
@@ -78,6 +94,10 @@ impl PacketSeal {
         open: impl FnOnce(SealedPacket<'a>, &Secretbox) -> Result<Packet<'a>, DropReason>,
     ) -> Result<Packet<'a>, DropReason> {
         let sealed = SealedPacket::read(self.side, datagram)?;
+        if self.sending.has_sealed(sealed.sealed()) {
+            // It comes back from whoever heard it, and opens where both directions have one key.
+            return Err(DropReason::Forged);
+        }
         let (kind, sequence, tag) = (sealed.kind, sealed.sequence, sealed.tag());
         if !self.replay.is_fresh(sequence, tag) {
             self.disconnect.take_if(|known| *known == tag && kind != PacketType::Disconnect);
@@ -101,7 +121,6 @@ impl std::fmt::Debug for PacketSeal {
 mod tests {
     use super::super::packet::MAX_SIZE;
     use super::*;
-    use crate::crypto::Key;
 
     #[test]
     fn each_packet_opens_once_at_the_other_end_alone() {

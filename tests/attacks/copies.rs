@@ -2,7 +2,7 @@
 //! those who sent them, to other players, and from addresses of others. Nobody notices.
 
 use crate::watch::watched;
-use crate::world::{Datagram, World, address, connect_1_00, pattern, world_of_both};
+use crate::world::{Datagram, World, address, connect_1_00, pattern, world_1_00, world_of_both};
 use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::random::Generator;
@@ -225,4 +225,51 @@ fn copies_from_an_address_of_somebody_else_hold_a_connection_up_for_a_moment_at_
     assert!(unreliable > 1000, "{unreliable}");
     forget(&mut world);
     nobody_noticed(world);
+}
+
+/// A token with one key for both directions is legal. What comes back to whoever sent it, while it plays, before and after
+/// what was meant for it, is nobody's.
+#[test]
+fn with_one_key_for_both_directions_what_comes_back_is_dropped_too() {
+    for of_1_00 in [false, true] {
+        let network = SimulatorConfig::default();
+        let mut world =
+            watched(if of_1_00 { world_1_00(1, network) } else { World::with_network(1, network) });
+        let token = world.token_with_keys(&world.token_options(1), [[5; 32]; 2]);
+        let client = world.add_client();
+        world.connect_with(client, &token);
+        world.server_expects(1);
+        world.run(ms(200));
+        let mut all = Vec::new();
+        for number in 0..600u64 {
+            world.client_sends(client, ReliableOrdered, &pattern(50, number));
+            for delivery in [ReliableOrdered, Unreliable].iter().take(1 + number as usize % 2) {
+                world.server_sends(0, *delivery, &pattern(50, number));
+            }
+            let mut passed = Vec::new();
+            world.step_losing(|datagram| {
+                passed.push(datagram.clone());
+                true
+            });
+            for Datagram { from, to, bytes } in passed {
+                let mut returned = Datagram { from: to, to: from, bytes: bytes.clone() };
+                assert!(world.deliver(&returned).is_err(), "{number}");
+                assert_eq!(world.deliver(&Datagram { from, to, bytes }), Ok(()));
+                if of_1_00 {
+                    // Under another sequence too, which the cipher does not tell from its own.
+                    returned.bytes[1] ^= 7;
+                    returned.bytes[56] ^= 7;
+                    assert!(world.deliver(&returned).is_err(), "{number}");
+                }
+                all.push(returned);
+            }
+        }
+        for returned in all {
+            assert!(world.deliver(&returned).is_err());
+        }
+        world.run(secs(1));
+        assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (600, 900));
+        forget(&mut world);
+        world.check_honest_client();
+    }
 }
