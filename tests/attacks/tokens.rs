@@ -11,6 +11,9 @@ use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::server::Server;
 use cute_net::simulator::SimulatorConfig;
+use cute_net::token::ConnectToken;
+use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
+use cute_net::v2::keys::AssociatedPrefix;
 use std::net::SocketAddr;
 
 fn world(of_1_00: bool) -> World {
@@ -269,6 +272,56 @@ fn d22_challenges_for_other_addresses_keep_nobody_out() {
         }
         world.check_honest_client();
     }
+}
+
+/// A response that has everything but the cookie that the server gave this address for this attempt with this token.
+#[test]
+fn d22_who_did_not_get_the_challenge_does_not_get_in() {
+    let mut world = connected(1, 1);
+    let [here, there] = ["10.66.0.1:1", "10.66.0.2:1"].map(address);
+    let tokens = [world.token(50), world.token(51)];
+    let response = |world: &mut World, token: usize, random: u8, from| {
+        let token = ConnectToken::read(&tokens[token], APPLICATION, 0).unwrap();
+        let (prefix, mut buffer) = (AssociatedPrefix::new(APPLICATION), [0; 1200]);
+        let mut attempt = Attempt::new([random; 16], SEND_INTERVAL);
+        let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+        let (result, replies) = world.say(from, &buffer[..size]);
+        assert_eq!(result, Ok(()));
+        attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
+        let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+        buffer[..size].to_vec()
+    };
+    let good = response(&mut world, 0, 1, here);
+    let cookie = 1 + 1024 + 16..1 + 1024 + 16 + 16;
+    let others = [(0, 2, here), (1, 1, here), (0, 1, there)];
+    let mut bad: Vec<Vec<u8>> = others
+        .into_iter()
+        .map(|(token, random, from)| {
+            let other = response(&mut world, token, random, from);
+            let mut response = good.clone();
+            response[cookie.clone()].copy_from_slice(&other[cookie.clone()]);
+            response
+        })
+        .collect();
+    bad.extend([[0; 16], [0xFF; 16]].map(|made_up| {
+        let mut response = good.clone();
+        response[cookie.clone()].copy_from_slice(&made_up);
+        response
+    }));
+    for response in &bad {
+        assert_eq!(world.say(here, response), (Err(DropReason::Cookie), Vec::new()));
+    }
+    for (from, response) in [(there, &good), (world.clients[0].address, &good)] {
+        assert_eq!(world.say(from, response), (Err(DropReason::Cookie), Vec::new()));
+    }
+    assert_eq!(world.servers[0].server.connected(), 1);
+    // Twenty seconds later it is nobody's either.
+    world.run(secs(21));
+    assert_eq!(world.say(here, &good).0, Err(DropReason::Cookie));
+    let good = response(&mut world, 0, 1, here);
+    assert_eq!(world.say(here, &good).0, Ok(()));
+    assert_eq!(world.servers[0].server.connected(), 2);
+    world.check_honest_client();
 }
 
 /// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
