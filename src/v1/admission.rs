@@ -23,7 +23,10 @@ use std::net::SocketAddr;
 
 /// Signatures that are checked in an update: some milliseconds.
 pub const SIGNATURES_PER_UPDATE: u32 = 32;
-/// Packets with bad signatures that are known again.
+/// Of these, the most that are checked of tokens that were shown with a bad signature before: whoever heard one can make
+/// thousands of it, and must not use up what is there for those who come.
+const OF_SUSPECTS: u32 = SIGNATURES_PER_UPDATE / 2;
+/// Packets with bad signatures that are known again, and the tokens in them.
 const KNOWN_BAD: usize = 256;
 /// Denials that wait for the network. Further token packets get none, and are repeated.
 const MAX_DENIALS: usize = 1024;
@@ -58,7 +61,9 @@ pub struct Admission {
     keys: Vec<TokenKey>,
     pending: PendingTable,
     signatures_left: u32,
+    suspects_left: u32,
     bad: VecDeque<u64>,
+    suspects: VecDeque<u64>,
     hash: KeyedHash,
     denials: VecDeque<(Transmit, [u8; DENIED_SIZE])>,
 }
@@ -79,7 +84,9 @@ impl Admission {
             keys,
             pending: PendingTable::new(max_clients, generator),
             signatures_left: SIGNATURES_PER_UPDATE,
+            suspects_left: OF_SUSPECTS,
             bad: VecDeque::new(),
+            suspects: VecDeque::new(),
             hash: KeyedHash::new(generator),
             denials: VecDeque::new(),
         }
@@ -91,6 +98,7 @@ impl Admission {
         self.pending.restart(generator);
         self.hash = KeyedHash::new(generator);
         self.bad.clear();
+        self.suspects.clear();
         self.denials.clear();
     }
 
@@ -124,6 +132,7 @@ impl Admission {
     /// Begins an update: signatures may be checked again.
     pub fn begin_update(&mut self) {
         self.signatures_left = SIGNATURES_PER_UPDATE;
+        self.suspects_left = OF_SUSPECTS;
     }
 
     /// Gives up handshakes that took too long.
@@ -212,10 +221,17 @@ impl Admission {
         if let Some(reason) = refuses(secret.client_id) {
             return Err(reason);
         }
+        let id = self.hash.hash_one(token.id);
+        let is_suspect = self.suspects.contains(&id);
+        if is_suspect {
+            self.suspects_left = self.suspects_left.checked_sub(1).ok_or(DropReason::Flood)?;
+        }
         self.signatures_left = self.signatures_left.checked_sub(1).ok_or(DropReason::Flood)?;
         if !token.is_signed(key) {
-            self.bad.truncate(KNOWN_BAD - 1);
-            self.bad.push_front(print);
+            note(&mut self.bad, print);
+            if !is_suspect {
+                note(&mut self.suspects, id);
+            }
             return Err(DropReason::Forged);
         }
         Ok(secret)
@@ -261,6 +277,12 @@ impl Admission {
         buffer.get_mut(..DENIED_SIZE)?.copy_from_slice(&bytes);
         Some(transmit)
     }
+}
+
+/// Remembers one more, and no more than are worth it.
+fn note(known: &mut VecDeque<u64>, hash: u64) {
+    known.truncate(KNOWN_BAD - 1);
+    known.push_front(hash);
 }
 
 #[cfg(test)]
@@ -381,14 +403,16 @@ mod tests {
         for byte in 1..=255 {
             bad[PACKET_SIZE - 41] = byte;
             let result = f.shows(1, &bad);
-            let expected = if u32::from(byte) < SIGNATURES_PER_UPDATE {
-                DropReason::Forged
-            } else {
-                DropReason::Flood
-            };
+            let expected =
+                if u32::from(byte) <= OF_SUSPECTS { DropReason::Forged } else { DropReason::Flood };
             assert!(result == Err(expected) || bad[PACKET_SIZE - 41] == good(1)[PACKET_SIZE - 41]);
         }
         assert_eq!(f.shows(1, &good(1)), Err(DropReason::Flood));
+        // Of other tokens the rest is checked.
+        let left = SIGNATURES_PER_UPDATE - 1 - OF_SUSPECTS;
+        assert_eq!(f.admission.signatures_left, left);
+        assert_eq!(f.shows(3, &packet(2, 7, UNIX + 60, SERVER)), Ok(()));
+        assert_eq!(f.admission.signatures_left, left - 1);
         f.admission.begin_update();
         assert_eq!(f.shows(1, &good(1)), Ok(()));
         assert!(f.admission.bad.len() <= KNOWN_BAD);
