@@ -23,8 +23,8 @@ const MOST_CANDIDATES: usize = 32;
 #[derive(Debug)]
 struct Candidate {
     cookie: CookieBytes,
-    /// What the cookie makes of the token's keys.
-    keys: SessionKeys,
+    /// What the cookie makes of the token's keys. They have their place: what keys are moved out of is not wiped.
+    keys: Box<SessionKeys>,
     /// Responses with it that got no answer.
     unanswered: u32,
 }
@@ -33,9 +33,8 @@ struct Candidate {
 #[derive(Debug)]
 pub struct Attempt {
     random: ClientRandom,
-    /// In the order in which they came. From the first on the client asks to be accepted. Each has its place: what keys
-    /// are moved out of is not wiped.
-    candidates: Vec<Box<Candidate>>,
+    /// In the order in which they came. From the first on the client asks to be accepted.
+    candidates: Vec<Candidate>,
     /// When the next packet is due, and the phase over.
     pub timer: AttemptTimer,
 }
@@ -53,7 +52,7 @@ impl Attempt {
 
     /// The keys of all challenges that are answered, or were: the server accepts under one of them.
     pub fn keys(&self) -> impl Iterator<Item = &SessionKeys> {
-        self.candidates.iter().rev().map(|candidate| &candidate.keys)
+        self.candidates.iter().rev().map(|candidate| &*candidate.keys)
     }
 
     /// Takes in a challenge; returns the session keys if it is one to answer: with another cookie than those known, or
@@ -81,8 +80,8 @@ impl Attempt {
             self.candidates.remove(place);
         }
         self.timer.send_at_once();
-        self.candidates.push(Box::new(Candidate { cookie, keys, unanswered: 0 }));
-        self.candidates.last().map(|candidate| &candidate.keys)
+        self.candidates.push(Candidate { cookie, keys: Box::new(keys), unanswered: 0 });
+        self.candidates.last().map(|candidate| &*candidate.keys)
     }
 
     /// Opens a denial.
@@ -112,7 +111,7 @@ impl Attempt {
         match answered.min_by_key(|known| known.unanswered) {
             Some(candidate) => {
                 candidate.unanswered += 1;
-                let Candidate { cookie, keys, .. } = &**candidate;
+                let Candidate { cookie, keys, .. } = &*candidate;
                 handshake::seal_response(prefix, keys, &request, cookie, &mut writer);
                 debug_assert_eq!(writer.written(), RESPONSE_SIZE);
             }
