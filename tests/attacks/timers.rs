@@ -105,11 +105,12 @@ fn a_player_that_was_let_in_before_a_pause_wakes_nobody_until_its_time_is_over()
 fn no_timer_is_due_at_the_moment_at_which_everything_left() {
     for seed in 0..24u64 {
         let mut draw = Generator::new([seed as u8; 32]);
-        let mut world = if seed % 3 == 0 {
+        let world = if seed % 3 == 0 {
             world_of_both(seed, SimulatorConfig::default())
         } else {
             World::new(seed)
         };
+        let mut world = within(BUDGET, world);
         if seed % 2 == 0 {
             world.config.max_outgoing_rate = Some(20_000);
             world.config.max_incoming_rate = Some(30_000);

@@ -274,30 +274,59 @@ fn d22_challenges_for_other_addresses_keep_nobody_out() {
     }
 }
 
+/// Asks for a challenge from an address, which comes, and returns the response that is due.
+fn response(world: &mut World, token: &[u8; 1114], random: u8, from: SocketAddr) -> Vec<u8> {
+    let token = ConnectToken::read(token, APPLICATION, 0).unwrap();
+    let (prefix, mut buffer) = (AssociatedPrefix::new(APPLICATION), [0; 1200]);
+    let mut attempt = Attempt::new([random; 16], SEND_INTERVAL);
+    let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+    let (result, replies) = world.say(from, &buffer[..size]);
+    assert_eq!(result, Ok(()));
+    attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
+    let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+    buffer[..size].to_vec()
+}
+
+#[test]
+fn d26_of_several_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever() {
+    for leaves in [false, true] {
+        let mut world = connected(1, 1);
+        let token = world.token(50);
+        let from = |number: u8| SocketAddr::from(([10, 66, 0, number], 1));
+        let all: Vec<_> =
+            (0..5u8).map(|number| response(&mut world, &token, number, from(number))).collect();
+        assert_eq!(world.say(from(2), &all[2]).0, Ok(()));
+        assert_eq!(world.servers[0].server.connected(), 2);
+        let expected = if leaves {
+            world.kick(1, false);
+            world.step();
+            DropReason::TokenUsed
+        } else {
+            DropReason::TokenInUse
+        };
+        for number in [0, 1, 3, 4] {
+            let (result, replies) = world.say(from(number), &all[usize::from(number)]);
+            assert_eq!((result, replies.len(), replies[0].len()), (Err(expected), 1, 42));
+        }
+        assert_eq!(world.dropped(expected), 4);
+        assert_eq!(world.servers[0].server.connected(), 2 - usize::from(leaves));
+        world.check_honest_client();
+    }
+}
+
 /// A response that has everything but the cookie that the server gave this address for this attempt with this token.
 #[test]
 fn d22_who_did_not_get_the_challenge_does_not_get_in() {
     let mut world = connected(1, 1);
     let [here, there] = ["10.66.0.1:1", "10.66.0.2:1"].map(address);
     let tokens = [world.token(50), world.token(51)];
-    let response = |world: &mut World, token: usize, random: u8, from| {
-        let token = ConnectToken::read(&tokens[token], APPLICATION, 0).unwrap();
-        let (prefix, mut buffer) = (AssociatedPrefix::new(APPLICATION), [0; 1200]);
-        let mut attempt = Attempt::new([random; 16], SEND_INTERVAL);
-        let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
-        let (result, replies) = world.say(from, &buffer[..size]);
-        assert_eq!(result, Ok(()));
-        attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
-        let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
-        buffer[..size].to_vec()
-    };
-    let good = response(&mut world, 0, 1, here);
+    let good = response(&mut world, &tokens[0], 1, here);
     let cookie = 1 + 1024 + 16..1 + 1024 + 16 + 16;
     let others = [(0, 2, here), (1, 1, here), (0, 1, there)];
     let mut bad: Vec<Vec<u8>> = others
         .into_iter()
         .map(|(token, random, from)| {
-            let other = response(&mut world, token, random, from);
+            let other = response(&mut world, &tokens[token], random, from);
             let mut response = good.clone();
             response[cookie.clone()].copy_from_slice(&other[cookie.clone()]);
             response
@@ -318,7 +347,7 @@ fn d22_who_did_not_get_the_challenge_does_not_get_in() {
     // Twenty seconds later it is nobody's either.
     world.run(secs(21));
     assert_eq!(world.say(here, &good).0, Err(DropReason::Cookie));
-    let good = response(&mut world, 0, 1, here);
+    let good = response(&mut world, &tokens[0], 1, here);
     assert_eq!(world.say(here, &good).0, Ok(()));
     assert_eq!(world.servers[0].server.connected(), 2);
     world.check_honest_client();
