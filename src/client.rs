@@ -24,7 +24,7 @@ use crate::v2::attempt::Attempt;
 use crate::v2::handshake::{CHALLENGE_SIZE, DENIED_SIZE};
 use crate::v2::keys::AssociatedPrefix;
 use crate::v2::packet::PacketType;
-use handshake::{AnyAttempt, setup};
+use handshake::{AnyAttempt, UNLISTED, setup};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where a client stands; the numbers are `cn_client_state_t`'s.
@@ -66,6 +66,8 @@ pub struct Client {
     remote: Option<SocketAddr>,
     attempt: Option<AnyAttempt>,
     connection: Option<Box<Connection>>,
+    /// When somebody first answered the attempt that the token lists another server.
+    unlisted_at: Option<Instant>,
     /// Asks a silent server, once a second, whether it still has the connection.
     suspicion: Option<Box<Attempt>>,
     /// A connection that is over and still has CLOSE to say.
@@ -99,6 +101,7 @@ impl Client {
             server: 0,
             remote: None,
             attempt: None,
+            unlisted_at: None,
             connection: None,
             suspicion: None,
             closing: None,
@@ -227,14 +230,27 @@ impl Client {
             return self.handle_1_00(arrival, bytes);
         }
         match PacketType::of(first).ok_or(DropReason::Type)? {
+            PacketType::Data if self.attempt.is_some() => self.handle_first_data(arrival, bytes),
             PacketType::Data => self.handle_data(arrival, bytes),
-            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => {
-                self.handle_challenge(arrival, bytes)
-            }
+            PacketType::Challenge if bytes.len() == CHALLENGE_SIZE => self.handle_challenge(bytes),
             PacketType::Denied if bytes.len() == DENIED_SIZE => self.handle_denied(bytes),
             PacketType::Challenge | PacketType::Denied => Err(DropReason::Size),
             PacketType::Response => Err(DropReason::Type),
         }
+    }
+
+    /// Takes in a packet of a server that has not said ACCEPT yet, or not so that it was heard.
+    fn handle_first_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
+        if self.connection.is_some() {
+            let mut copy = bytes.to_vec();
+            let result = self.handle_data(arrival, &mut copy);
+            if result != Err(DropReason::Forged) {
+                return result;
+            }
+            // The server goes by the last cookie that it took.
+        }
+        self.begin_connection(arrival, bytes)?;
+        self.handle_data(arrival, bytes)
     }
 
     fn handle_data(&mut self, arrival: &Arrival, bytes: &mut [u8]) -> Result<(), DropReason> {
@@ -258,8 +274,11 @@ impl Client {
         let now = self.context.tick.now;
         if let Some((attempt, token)) = self.attempt.as_mut().zip(self.token.as_ref()) {
             let timeout = Duration::from_secs(u64::from(token.handshake_timeout));
+            let unlisted_at = self.unlisted_at.filter(|_| !attempt.is_challenged());
             if token.expiration <= self.unix {
                 self.end(ClientState::ConnectTokenExpired, None);
+            } else if unlisted_at.is_some_and(|at| now.since(at) >= UNLISTED.min(timeout)) {
+                self.denied_by_server(DenyReason::NOT_LISTED);
             } else if attempt.timer_mut().is_timed_out(now, timeout) && !self.context.is_catching_up() {
                 let state = if attempt.is_challenged() {
                     ClientState::ChallengeResponseTimedOut

@@ -12,12 +12,17 @@ use crate::sending::Shaping;
 use crate::time::Instant;
 use crate::token::{ConnectToken, Version};
 use crate::v2::attempt::{Attempt, SEND_INTERVAL};
+use crate::v2::keys::SessionKeys;
+use crate::v2::packet::{PacketSeal, Side};
 use crate::{v1, v2};
 
 /// A server that is silent for this long, or for this many probe timeouts if that is longer, is asked whether it
 /// still has the connection.
 const SUSPICION: Duration = Duration::from_millis(1500);
 const SUSPICION_PROBES: u32 = 3;
+/// A server that says that the token does not list it has this long to say otherwise. Its denial may be that of another
+/// server of the same keys, which somebody who heard the request has shown it.
+pub(super) const UNLISTED: Duration = Duration::from_secs(2);
 /// How often it is asked.
 const ASKING: Duration = Duration::from_secs(1);
 
@@ -54,6 +59,7 @@ impl AnyAttempt {
 impl Client {
     pub(super) fn try_server(&mut self, server: usize) {
         self.server = server;
+        self.unlisted_at = None;
         self.connection = None;
         let remote = self.servers().nth(server);
         self.remote = remote;
@@ -74,16 +80,12 @@ impl Client {
     }
 
     /// A server said no, and why.
-    fn denied_by_server(&mut self, reason: DenyReason) {
+    pub(super) fn denied_by_server(&mut self, reason: DenyReason) {
         self.denied = Some(reason);
         self.try_next_server(ClientState::ConnectionDenied);
     }
 
-    pub(super) fn handle_challenge(
-        &mut self,
-        arrival: &Arrival,
-        bytes: &[u8],
-    ) -> Result<(), DropReason> {
+    pub(super) fn handle_challenge(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
         let token = self.token.as_ref().ok_or(DropReason::Unexpected)?;
         if let Some(suspicion) = &mut self.suspicion {
             // The server does not know the token's connection any more.
@@ -94,8 +96,30 @@ impl Client {
         let Some(AnyAttempt::V2(attempt)) = &mut self.attempt else {
             return Err(DropReason::Unexpected);
         };
-        let keys =
-            attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        attempt.handle_challenge(&self.prefix, &token.keys, bytes).ok_or(DropReason::Unexpected)?;
+        self.state = ClientState::SendingChallengeResponse;
+        Ok(())
+    }
+
+    /// Begins the connection that a data packet belongs to: that of the challenge whose keys open it.
+    pub(super) fn begin_connection(
+        &mut self,
+        arrival: &Arrival,
+        bytes: &[u8],
+    ) -> Result<(), DropReason> {
+        let Some((AnyAttempt::V2(attempt), token)) = self.attempt.as_ref().zip(self.token.as_ref())
+        else {
+            return Err(DropReason::Unexpected);
+        };
+        if !attempt.is_challenged() {
+            return Err(DropReason::Unexpected);
+        }
+        let opens = |keys: &&SessionKeys| {
+            let mut copy = bytes.to_vec();
+            let seal = PacketSeal::new(Side::Client, self.prefix, keys);
+            seal.read_header(&mut copy, 0).is_some_and(|sealed| seal.open(sealed).is_some())
+        };
+        let keys = attempt.keys().find(opens).ok_or(DropReason::Forged)?;
         let setup = setup(token, &self.shaping, self.largest_datagram);
         let connection = v2::connection::Connection::new_client(
             &mut self.context,
@@ -105,7 +129,6 @@ impl Client {
             setup,
         );
         self.connection = Some(Box::new(Connection::V2(connection)));
-        self.state = ClientState::SendingChallengeResponse;
         Ok(())
     }
 
@@ -121,7 +144,8 @@ impl Client {
                     }
                     self.suspicion = None;
                 }
-                DenyReason::SHUTTING_DOWN => {}
+                // Another server's word for it that this one does not know the connection is none.
+                DenyReason::SHUTTING_DOWN | DenyReason::NOT_LISTED => {}
                 _ => self.end(ClientState::ConnectionTimedOut, None),
             }
             return Ok(());
@@ -130,6 +154,9 @@ impl Client {
         let reason = attempt.open_denied(&self.prefix, &token.keys, bytes).ok_or(DropReason::Forged)?;
         match reason {
             DenyReason::EXPIRED => self.end(ClientState::ConnectTokenExpired, None),
+            DenyReason::NOT_LISTED => {
+                self.unlisted_at.get_or_insert(self.context.tick.now);
+            }
             _ => self.denied_by_server(reason),
         }
         Ok(())

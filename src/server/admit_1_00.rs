@@ -23,7 +23,7 @@ impl Server {
         let is_token = bytes.first() == Some(&0);
         let is_echo = bytes.first() == Some(&(PacketType::ChallengeResponse as u8));
         // D53: a player that comes back may do so from the address of the connection that it lost.
-        let enters = is_token || (is_echo && self.admission_1_00.pending().get(remote).is_some());
+        let enters = is_token || (is_echo && !self.admission_1_00.pending().at(remote).is_empty());
         if let Some(&id) = self.by_address.get(&remote).filter(|_| !enters) {
             return self.handle_connected(id, arrival, bytes);
         }
@@ -81,18 +81,18 @@ impl Server {
         let (client_id, token, expiration) = (shown.client_id, shown.token, shown.expiration);
         let holder = self.by_client.get(&client_id).copied();
         if self.used_1_00.contains(client_id, &token, expiration) {
-            self.admission_1_00.take(remote);
+            self.admission_1_00.take(remote, &token);
             return Err(DropReason::TokenUsed);
         }
         let there = self.client_at(remote);
         let holding = holder.and_then(|index| self.slots.get(index));
         if let Some(reason) = refusal(client_id, there, holding, expiration) {
-            self.admission_1_00.take(remote);
+            self.admission_1_00.take(remote, &token);
             return Err(reason);
         }
         let full = holder.is_none() && self.slots.is_full();
         if full || self.used_1_00.is_full(now, unix) {
-            self.admission_1_00.deny(remote, &mut self.context.generator);
+            self.admission_1_00.deny(remote, &token, &mut self.context.generator);
             return Err(DropReason::Full);
         }
         if let Some(index) = holder {
@@ -100,7 +100,7 @@ impl Server {
         }
         // The program may not have heard yet that an earlier client is gone: the response comes again.
         let Some((index, id)) = self.slots.vacant() else { return Err(DropReason::Full) };
-        let Some(handshake) = self.admission_1_00.take(remote) else {
+        let Some(handshake) = self.admission_1_00.take(remote, &token) else {
             return Err(DropReason::Unexpected);
         };
         self.admit_1_00(index, id, arrival, handshake);

@@ -28,6 +28,9 @@ const DISCONNECT_COPIES: u8 = 10;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 /// A connection without messages for this long gives back the room they took.
 const IDLE: Duration = Duration::from_secs(3);
+/// After a disconnect that nothing follows, and none other either, the peer counts as gone. One is no proof: the type of
+/// a keepalive can be altered, but who only listens does not keep the keepalive itself from arriving, nor the next.
+const PARTING: Duration = Duration::from_millis(500);
 /// Where a cap holds packets back, one in this many goes to reliable messages first.
 const RELIABLE_SHARE: u64 = 4;
 
@@ -69,6 +72,8 @@ pub struct Connection {
     /// When a message was last sent or received, until the room that messages took was given back.
     busy_at: Option<Instant>,
     statistics: Statistics,
+    /// When the peer, of which one disconnect came and nothing since, is gone.
+    gone_at: Option<Instant>,
     end: Option<End>,
     closing: Option<Closing>,
 }
@@ -129,6 +134,7 @@ impl Connection {
             keepalive_due: now + SEND_INTERVAL,
             busy_at: Some(now),
             statistics: Statistics::default(),
+            gone_at: None,
             end: None,
             closing: None,
         }
@@ -253,7 +259,13 @@ impl Connection {
         if self.incoming.is_some_and(|bucket| !bucket.ready(arrival.at)) {
             return Err(DropReason::RateLimit);
         }
-        let packet = self.seal.open(packet)?;
+        let opened =
+            if self.confirmed { self.seal.open_connected(packet) } else { self.seal.open(packet) };
+        if self.gone_at.is_some() && !self.seal.is_disconnected() {
+            self.gone_at = None;
+            self.on_heard(now);
+        }
+        let packet = opened?;
         if let Some(bucket) = &mut self.incoming {
             // Only what the client itself sent: strangers must not use up what it may send.
             bucket.take(arrival.at, size);
@@ -293,21 +305,30 @@ impl Connection {
                 result
             }
             Packet::Disconnect => {
-                // The packet says no more than that it is over.
-                let reason = match self.seal.side() {
-                    Side::Server => DisconnectReason::LEFT,
-                    Side::Client => DisconnectReason::KICKED,
-                };
-                self.end.get_or_insert(End::Peer(reason, Box::default()));
+                if self.gone_at.replace(now + PARTING).is_some() {
+                    self.on_gone();
+                }
                 Ok(())
             }
             // The client has not heard that it was accepted, or the server not that the client has.
             Packet::ChallengeResponse(_) if !self.confirmed => Ok(()),
             Packet::Accepted(_) => Ok(()),
-            Packet::Denied | Packet::ChallengeRequest(_) | Packet::ChallengeResponse(_) => {
+            Packet::Denied => {
+                // Of a server that let the client in it is a keepalive whose type was altered: it is there.
+                self.on_heard(now);
                 Err(DropReason::Unexpected)
             }
+            Packet::ChallengeRequest(_) | Packet::ChallengeResponse(_) => Err(DropReason::Unexpected),
         }
+    }
+
+    /// The peer is gone. Its packets say no more than that.
+    fn on_gone(&mut self) {
+        let reason = match self.seal.side() {
+            Side::Server => DisconnectReason::LEFT,
+            Side::Client => DisconnectReason::KICKED,
+        };
+        self.end.get_or_insert(End::Peer(reason, Box::default()));
     }
 
     fn on_heard(&mut self, now: Instant) {
@@ -325,6 +346,9 @@ impl Connection {
         self.transport.handle_timeout(&context.tick);
         if self.silence_ends(context).is_some_and(|time| time <= now) {
             self.end = Some(End::TimedOut);
+        }
+        if self.parting_ends(context).is_some_and(|time| time <= now) {
+            self.on_gone();
         }
         if self.busy_at.is_some_and(|at| now.since(at) >= IDLE) {
             self.busy_at = None;
@@ -345,6 +369,7 @@ impl Connection {
         let times = [
             capped_until.or(earliest(sending)),
             self.silence_ends(context),
+            self.parting_ends(context),
             self.busy_at.map(|at| at + IDLE),
         ];
         earliest(times)
@@ -352,6 +377,10 @@ impl Connection {
 
     fn silence_ends(&self, context: &Context) -> Option<Instant> {
         Some(self.heard_at.max(context.silence_starts) + self.setup.timeout?)
+    }
+
+    fn parting_ends(&self, context: &Context) -> Option<Instant> {
+        Some(self.gone_at?.max(context.silence_starts + PARTING))
     }
 
     fn keepalive_at(&self) -> Instant {
@@ -566,6 +595,30 @@ mod tests {
         assert!(!f.server.is_over(f.context.tick.now));
         f.at(1000);
         assert!(f.server.is_over(f.context.tick.now));
+    }
+
+    #[test]
+    fn d30_one_disconnect_counts_once_nothing_follows_it() {
+        let mut f = confirmed(setup());
+        let over = |f: &mut Fixture| f.server.poll_end().is_some();
+        f.at(100);
+        f.receives(&Packet::Disconnect).unwrap();
+        f.at(500);
+        f.receives(&Packet::Keepalive).unwrap();
+        f.at(1000);
+        assert!(!over(&mut f));
+        f.receives(&Packet::Disconnect).unwrap();
+        f.at(1499);
+        assert!(!over(&mut f));
+        assert_eq!(f.server.poll_timeout(&f.context), Some(Instant::from_nanos(1_500_000_000)));
+        f.at(1500);
+        assert!(over(&mut f));
+        // The second of the ten ends it at once.
+        let mut f = confirmed(setup());
+        f.receives(&Packet::Disconnect).unwrap();
+        assert!(!over(&mut f));
+        f.receives(&Packet::Disconnect).unwrap();
+        assert!(over(&mut f));
     }
 
     #[test]

@@ -23,6 +23,11 @@ const UNUSED_SIZE: usize = 28;
 const PAYLOAD_LENGTH_SIZE: usize = 2;
 const ACCEPTED_SIZE: usize = 16;
 const CHALLENGE_SIZE: usize = 8 + CHALLENGE_DATA_SIZE;
+/// Where the length of a fragment is in what is sealed of a payload: behind the payload's own length, eight bytes of
+/// acknowledgements and seven of the fragment's header.
+const FRAGMENT_LENGTH: usize = PAYLOAD_LENGTH_SIZE + 8 + 7;
+/// Bytes of a challenge, and of its echo.
+pub const RESPONSE_SIZE: usize = OVERHEAD + CHALLENGE_SIZE;
 
 /// What a first byte says a packet is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -252,6 +257,31 @@ impl<'a> SealedPacket<'a> {
         Ok(SealedPacket { kind, sequence, sealed })
     }
 
+    /// [`open`](Self::open), where neither challenges nor their echoes are expected: what claims to be one and has the
+    /// lengths of a payload and of a fragment in it is a payload, whatever was made of its type on the way. A late
+    /// challenge has both in one of four thousand million.
+    pub fn open_payload(self, secretbox: &Secretbox) -> Result<Packet<'a>, DropReason> {
+        let content = secretbox.open(self.sequence, self.sealed).ok_or(DropReason::Forged)?;
+        let says = |at: usize| {
+            let length = content.get(at..).and_then(|rest| rest.first_chunk());
+            length.map(|length| usize::from(u16::from_le_bytes(*length)))
+        };
+        let is_payload = says(0) == Some(CHALLENGE_SIZE - PAYLOAD_LENGTH_SIZE)
+            && says(FRAGMENT_LENGTH) == Some(CHALLENGE_SIZE - FRAGMENT_LENGTH - 2);
+        let kind = match self.kind {
+            PacketType::ChallengeRequest | PacketType::ChallengeResponse if is_payload => {
+                PacketType::Payload
+            }
+            kind => kind,
+        };
+        Packet::decode(kind, content).map_err(|Malformed| DropReason::Malformed)
+    }
+
+    /// What was sealed, behind the header.
+    pub fn sealed(&self) -> &[u8] {
+        self.sealed
+    }
+
     /// What the replay window remembers of the packet.
     pub fn tag(&self) -> Tag {
         Tag::new(self.sealed.get(SIV_SIZE..).unwrap_or_default())
@@ -309,6 +339,23 @@ mod tests {
             assert_eq!(sealed.open(&secretbox(1)), Ok(*packet));
         }
         assert_eq!(PacketType::of(8), None);
+    }
+
+    /// A challenge that comes late, of a server that has given so many before.
+    #[test]
+    fn a_late_challenge_with_the_length_of_a_payload_is_no_payload() {
+        for nonce in [262, 65_536 + 262] {
+            let challenge = Packet::ChallengeRequest(Challenge { nonce, data: &DATA });
+            let mut wire = seal(&challenge, 0);
+            let sealed = SealedPacket::read(Side::Client, &mut wire).unwrap();
+            assert_eq!(sealed.open_payload(&secretbox(1)), Ok(challenge));
+        }
+        let mut payload = [0; 262];
+        payload[15..17].copy_from_slice(&245u16.to_le_bytes());
+        let mut wire = seal(&Packet::Payload(&payload), 0);
+        wire[0] = PacketType::ChallengeRequest as u8;
+        let sealed = SealedPacket::read(Side::Client, &mut wire).unwrap();
+        assert_eq!(sealed.open_payload(&secretbox(1)), Ok(Packet::Payload(&payload)));
     }
 
     #[test]

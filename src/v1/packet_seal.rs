@@ -1,12 +1,14 @@
 //! Sealing and opening the packets of one end: no sequence is used twice under a key, each packet that came
 //! counts once.
 
-use super::packet::{Packet, SealedPacket, Side};
-use super::replay::ReplayWindow;
+use super::packet::{Packet, PacketType, SealedPacket, Side};
+use super::replay::{ReplayWindow, Tag};
 use super::secretbox::Secretbox;
+use crate::crypto::Key;
 use crate::crypto::random::Generator;
 use crate::drop_reason::DropReason;
 use crate::token::TokenKeys;
+use subtle::ConstantTimeEq;
 
 /// The keys of one end, and where it stands in the sequences of both directions. The keys have a place of their
 /// own: a handshake that becomes a connection is moved, and what something is moved out of is not wiped.
@@ -17,6 +19,10 @@ pub struct PacketSeal {
     next: u64,
     opened: u64,
     replay: ReplayWindow,
+    /// The packet that was opened last, if it was a disconnect and nothing says that it was made one on the way.
+    disconnect: Option<Tag>,
+    /// True if both directions have the same key, as a token's author may choose.
+    is_one_key: bool,
 }
 
 impl PacketSeal {
@@ -28,7 +34,17 @@ impl PacketSeal {
             Side::Client => (up, down),
             Side::Server => (down, up),
         };
-        PacketSeal { side, sending, receiving, next: 0, opened: 0, replay: ReplayWindow::default() }
+        let [one, other] = [&keys.client_to_server, &keys.server_to_client].map(Key::as_bytes);
+        PacketSeal {
+            side,
+            sending,
+            receiving,
+            next: 0,
+            opened: 0,
+            replay: ReplayWindow::default(),
+            disconnect: None,
+            is_one_key: one.ct_eq(other).into(),
+        }
     }
 
     /// Which end this is.
@@ -43,6 +59,9 @@ impl PacketSeal {
         generator: &mut Generator,
         buffer: &mut [u8],
     ) -> Option<usize> {
+        if self.is_one_key && !self.sending.has_mark() {
+            self.sending.set_mark(generator.bytes());
+        }
         let size = packet.seal(&self.sending, self.next, &generator.bytes(), buffer)?;
         self.next += 1;
         Some(size)
@@ -53,16 +72,41 @@ impl PacketSeal {
         self.opened
     }
 
+    /// True if the packet that was opened last is a disconnect, and did not come again as something else: then
+    /// whoever altered its type was faster, and the peer is there.
+    pub fn is_disconnected(&self) -> bool {
+        self.disconnect.is_some()
+    }
+
     /// Opens a packet that came for the first time.
     pub fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
+        self.open_with(datagram, SealedPacket::open)
+    }
+
+    /// [`open`](Self::open), of a peer that is known to be connected, and sends no challenges and echoes none.
+    pub fn open_connected<'a>(&mut self, datagram: &'a mut [u8]) -> Result<Packet<'a>, DropReason> {
+        self.open_with(datagram, SealedPacket::open_payload)
+    }
+
+    fn open_with<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        open: impl FnOnce(SealedPacket<'a>, &Secretbox) -> Result<Packet<'a>, DropReason>,
+    ) -> Result<Packet<'a>, DropReason> {
         let sealed = SealedPacket::read(self.side, datagram)?;
-        let (sequence, tag) = (sealed.sequence, sealed.tag());
+        if self.sending.has_sealed(sealed.sealed()) {
+            // It comes back from whoever heard it, and opens where both directions have one key.
+            return Err(DropReason::Forged);
+        }
+        let (kind, sequence, tag) = (sealed.kind, sealed.sequence, sealed.tag());
         if !self.replay.is_fresh(sequence, tag) {
+            self.disconnect.take_if(|known| *known == tag && kind != PacketType::Disconnect);
             return Err(DropReason::Replayed);
         }
-        let packet = sealed.open(&self.receiving)?;
+        let packet = open(sealed, &self.receiving)?;
         self.replay.insert(sequence, tag);
         self.opened = sequence;
+        self.disconnect = (kind == PacketType::Disconnect).then_some(tag);
         Ok(packet)
     }
 }
@@ -77,7 +121,6 @@ impl std::fmt::Debug for PacketSeal {
 mod tests {
     use super::super::packet::MAX_SIZE;
     use super::*;
-    use crate::crypto::Key;
 
     #[test]
     fn each_packet_opens_once_at_the_other_end_alone() {

@@ -3,13 +3,13 @@
 //! each token packet that comes (D21). The echo proves that the client receives at its address (D22).
 
 use super::hash::Hasher;
-use super::packet::{CHALLENGE_DATA_SIZE, Challenge, Packet, Side};
+use super::packet::{CHALLENGE_DATA_SIZE, Challenge, Packet, RESPONSE_SIZE, Side};
 use super::packet_seal::PacketSeal;
 use super::secretbox::CONTEXT;
 use super::token::{TokenId, TokenSecret};
 use crate::connection::Transmit;
 use crate::crypto::random::Generator;
-use crate::drop_reason::DropReason;
+use crate::drop_reason::DropReason::{self, Forged, UnknownAddress};
 use crate::duration::Duration;
 use crate::endpoint::Path;
 use crate::keyed_map::{KeyedHash, KeyedMap};
@@ -24,6 +24,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Handshakes with one token. A further one takes the place of the newest: whoever learns a token from the packet
 /// that shows it comes after the player that it is for, and can't push it out.
 const MOST_OF_ONE_TOKEN: usize = 4;
+/// Handshakes at one address, each of another player: whoever pretends to be there, with a token of its own, keeps
+/// nobody out. A further one takes the place of the newest.
+const MOST_AT_ONE_ADDRESS: usize = 4;
 /// Handshakes for each client that fits, and besides those.
 const PER_CLIENT: usize = 2;
 const SPARE: usize = 64;
@@ -53,14 +56,30 @@ pub struct Handshake {
     is_due: bool,
 }
 
+impl Handshake {
+    /// Takes in a packet that should be the echo of one of its challenges.
+    fn handle_response(&mut self, unix: u64, packet: &mut [u8]) -> Result<(), DropReason> {
+        if self.expiration <= unix {
+            return Err(DropReason::Expired);
+        }
+        let Packet::ChallengeResponse(response) = self.seal.open(packet)? else {
+            return Err(DropReason::Unexpected);
+        };
+        let expected = challenge_data(&self.salt, response.nonce);
+        if bool::from(expected.ct_eq(response.data)) { Ok(()) } else { Err(DropReason::Cookie) }
+    }
+}
+
 /// The handshakes of a server, by address.
 pub struct PendingTable {
-    handshakes: KeyedMap<SocketAddr, Handshake>,
+    /// In the order in which they began.
+    handshakes: KeyedMap<SocketAddr, Vec<Handshake>>,
+    count: usize,
     /// Where each token is shown from, in the order in which it came.
     by_token: KeyedMap<TokenId, Vec<SocketAddr>>,
     /// When the first of them may have taken too long.
     sweep_at: Instant,
-    due: VecDeque<SocketAddr>,
+    due: VecDeque<(SocketAddr, TokenId)>,
     capacity: usize,
     /// Numbers the challenges.
     nonce: u64,
@@ -71,6 +90,7 @@ impl PendingTable {
     pub fn new(max_clients: usize, generator: &mut Generator) -> PendingTable {
         PendingTable {
             handshakes: KeyedMap::with_hasher(KeyedHash::new(generator)),
+            count: 0,
             by_token: KeyedMap::with_hasher(KeyedHash::new(generator)),
             sweep_at: Instant::ZERO,
             due: VecDeque::new(),
@@ -83,52 +103,55 @@ impl PendingTable {
     pub fn restart(&mut self, generator: &mut Generator) {
         self.handshakes = KeyedMap::with_hasher(KeyedHash::new(generator));
         self.by_token = KeyedMap::with_hasher(KeyedHash::new(generator));
+        self.count = 0;
         self.due.clear();
     }
 
     /// How many handshakes there are.
     pub fn len(&self) -> usize {
-        self.handshakes.len()
+        self.count
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
-        self.handshakes.is_empty()
+        self.count == 0
     }
 
-    /// The handshake with a client.
-    pub fn get(&self, remote: SocketAddr) -> Option<&Handshake> {
-        self.handshakes.get(&remote)
+    /// The handshakes at an address.
+    pub fn at(&self, remote: SocketAddr) -> &[Handshake] {
+        self.handshakes.get(&remote).map_or(&[], Vec::as_slice)
+    }
+
+    fn get_mut(&mut self, remote: SocketAddr, token: &TokenId) -> Option<&mut Handshake> {
+        self.handshakes.get_mut(&remote)?.iter_mut().find(|handshake| handshake.token == *token)
     }
 
     /// True if no further handshake can begin.
     pub fn is_full(&self) -> bool {
-        self.handshakes.len() >= self.capacity
+        self.count >= self.capacity
     }
 
-    /// Notes another token packet of a handshake there is: it earns another challenge. Another token is
-    /// no part of it.
-    pub fn repeat(&mut self, remote: SocketAddr, token: &TokenId) -> Result<(), DropReason> {
-        let handshake = self.handshakes.get_mut(&remote).filter(|handshake| handshake.token == *token);
-        let handshake = handshake.ok_or(DropReason::Unexpected)?;
+    /// Notes another token packet of a handshake there is: it earns another challenge. False if there is none.
+    pub fn repeat(&mut self, remote: SocketAddr, token: &TokenId) -> bool {
+        let Some(handshake) = self.get_mut(remote, token) else { return false };
         if !std::mem::replace(&mut handshake.is_due, true) {
-            self.note_due(remote);
+            self.note_due(remote, *token);
         }
-        Ok(())
+        true
     }
 
     /// Puts a handshake into the list of those to be challenged. While nothing can be sent, the list has
     /// handshakes that are over, and some twice: then it begins anew.
-    fn note_due(&mut self, remote: SocketAddr) {
+    fn note_due(&mut self, remote: SocketAddr, token: TokenId) {
         if self.due.len() < 2 * self.capacity {
-            self.due.push_back(remote);
+            self.due.push_back((remote, token));
         } else {
-            let due = self.handshakes.values().filter(|handshake| handshake.is_due);
-            self.due = due.map(|handshake| handshake.path.remote).collect();
+            let due = self.handshakes.values().flatten().filter(|handshake| handshake.is_due);
+            self.due = due.map(|handshake| (handshake.path.remote, handshake.token)).collect();
         }
     }
 
-    /// Begins a handshake at an address that has none.
+    /// Begins a handshake, in place of one that the same player has at that address.
     pub fn begin(
         &mut self,
         now: Instant,
@@ -140,7 +163,13 @@ impl PendingTable {
     ) -> Result<(), DropReason> {
         let shown = self.by_token.get(&token).filter(|shown| shown.len() >= MOST_OF_ONE_TOKEN);
         if let Some(&newest) = shown.and_then(|shown| shown.last()) {
-            self.take(newest);
+            self.take(newest, &token);
+        }
+        let there = self.at(path.remote);
+        let own = there.iter().find(|handshake| handshake.client_id == secret.client_id);
+        let newest = there.last().filter(|_| there.len() >= MOST_AT_ONE_ADDRESS);
+        if let Some(replaced) = own.or(newest).map(|handshake| handshake.token) {
+            self.take(path.remote, &replaced);
         }
         if self.is_full() {
             return Err(DropReason::Full);
@@ -164,10 +193,13 @@ impl PendingTable {
             salt,
             is_due: true,
         };
-        self.handshakes.insert(path.remote, handshake);
+        let there = self.handshakes.entry(path.remote).or_default();
+        there.reserve_exact(1); // most addresses have one, and a vector by itself makes room for four
+        there.push(handshake);
+        self.count += 1;
         self.by_token.entry(token).or_default().push(path.remote);
         self.sweep_at = self.sweep_at.min(until);
-        self.note_due(path.remote);
+        self.note_due(path.remote, token);
         Ok(())
     }
 
@@ -178,27 +210,36 @@ impl PendingTable {
         unix: u64,
         packet: &mut [u8],
     ) -> Result<&mut Handshake, DropReason> {
-        let handshake = self.handshakes.get_mut(&remote).ok_or(DropReason::UnknownAddress)?;
-        if handshake.expiration <= unix {
-            return Err(DropReason::Expired);
+        let there = self.handshakes.get_mut(&remote).ok_or(DropReason::UnknownAddress)?;
+        let mut reason = UnknownAddress;
+        // Which of the handshakes it belongs to only its seal says; a packet that does not open is wiped.
+        let mut copy = [0; RESPONSE_SIZE];
+        for handshake in there {
+            let copy = copy.get_mut(..packet.len()).ok_or(DropReason::Size)?;
+            copy.copy_from_slice(packet);
+            match handshake.handle_response(unix, copy) {
+                Ok(()) => return Ok(handshake),
+                // Of several reasons that of the handshake that knows the packet.
+                Err(why) if matches!(reason, UnknownAddress | Forged) => reason = why,
+                Err(_) => {}
+            }
         }
-        let Packet::ChallengeResponse(response) = handshake.seal.open(packet)? else {
-            return Err(DropReason::Unexpected);
-        };
-        let expected = challenge_data(&handshake.salt, response.nonce);
-        if !bool::from(expected.ct_eq(response.data)) {
-            return Err(DropReason::Cookie);
-        }
-        Ok(handshake)
+        Err(reason)
     }
 
     /// Ends a handshake.
-    pub fn take(&mut self, remote: SocketAddr) -> Option<Handshake> {
-        let handshake = self.handshakes.remove(&remote)?;
-        if let Some(shown) = self.by_token.get_mut(&handshake.token) {
+    pub fn take(&mut self, remote: SocketAddr, token: &TokenId) -> Option<Handshake> {
+        let there = self.handshakes.get_mut(&remote)?;
+        let place = there.iter().position(|handshake| handshake.token == *token)?;
+        let handshake = there.remove(place);
+        if there.is_empty() {
+            self.handshakes.remove(&remote);
+        }
+        self.count -= 1;
+        if let Some(shown) = self.by_token.get_mut(token) {
             shown.retain(|&from| from != remote);
             if shown.is_empty() {
-                self.by_token.remove(&handshake.token);
+                self.by_token.remove(token);
             }
         }
         Some(handshake)
@@ -206,36 +247,38 @@ impl PendingTable {
 
     /// Gives up what took too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.handshakes.is_empty() || self.sweep_at > now {
+        if self.is_empty() || self.sweep_at > now {
             return;
         }
         // However their times differ, looking at all of them is paid for.
-        let over = self.handshakes.values().filter(|handshake| handshake.until <= now);
-        for remote in over.map(|handshake| handshake.path.remote).collect::<Vec<_>>() {
-            self.take(remote);
+        let over = self.handshakes.values().flatten().filter(|handshake| handshake.until <= now);
+        let over = over.map(|handshake| (handshake.path.remote, handshake.token));
+        for (remote, token) in over.collect::<Vec<_>>() {
+            self.take(remote, &token);
         }
-        let next = self.handshakes.values().map(|handshake| handshake.until).min();
+        let next = self.handshakes.values().flatten().map(|handshake| handshake.until).min();
         self.sweep_at = next.unwrap_or(now).max(now + SWEEP_INTERVAL);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        (!self.handshakes.is_empty()).then_some(self.sweep_at)
+        (!self.is_empty()).then_some(self.sweep_at)
     }
 
     /// Writes the next challenge that is due.
     pub fn poll_transmit(&mut self, generator: &mut Generator, buffer: &mut [u8]) -> Option<Transmit> {
-        while let Some(remote) = self.due.pop_front() {
-            let Some(handshake) = self.handshakes.get_mut(&remote) else { continue };
+        while let Some((remote, token)) = self.due.pop_front() {
+            let nonce = self.nonce;
+            let Some(handshake) = self.get_mut(remote, &token) else { continue };
             if !std::mem::replace(&mut handshake.is_due, false) {
                 continue;
             }
-            let nonce = self.nonce;
-            self.nonce += 1;
             let data = challenge_data(&handshake.salt, nonce);
             let request = Packet::ChallengeRequest(Challenge { nonce, data: &data });
             let size = handshake.seal.seal(&request, generator, buffer)?;
-            return Some(Transmit { path: handshake.path, size });
+            let path = handshake.path;
+            self.nonce += 1;
+            return Some(Transmit { path, size });
         }
         None
     }
@@ -320,12 +363,12 @@ mod tests {
         assert_eq!(f.challenge().map(|(port, bytes)| (port, bytes.len())), Some((1, 337)));
         assert_eq!(f.challenge(), None);
         for _ in 0..3 {
-            f.table.repeat(path(1).remote, &[1; 36]).unwrap();
+            assert!(f.table.repeat(path(1).remote, &[1; 36]));
         }
         assert!(f.challenge().is_some() && f.challenge().is_none());
         let other = f.table.repeat(path(1).remote, &[2; 36]);
-        assert_eq!((other, f.challenge()), (Err(DropReason::Unexpected), None));
-        assert_eq!(f.table.repeat(path(2).remote, &[1; 36]), Err(DropReason::Unexpected));
+        assert_eq!((other, f.challenge()), (false, None));
+        assert!(!f.table.repeat(path(2).remote, &[1; 36]));
     }
 
     #[test]
@@ -347,7 +390,7 @@ mod tests {
         f.begin(at(0), 2, 2, FOREVER).unwrap();
         let first = f.challenge().unwrap().1;
         let foreign = f.challenge().unwrap().1;
-        f.table.repeat(path(1).remote, &[1; 36]).unwrap();
+        assert!(f.table.repeat(path(1).remote, &[1; 36]));
         let second = f.challenge().unwrap().1;
         let mut client = PacketSeal::new(Side::Client, &keys());
         let altered = answer(&mut client, &first, 1);
@@ -365,7 +408,26 @@ mod tests {
         assert_eq!(respond(3, second.clone()), Err(DropReason::UnknownAddress));
         assert_eq!(respond(1, second.clone()), Ok([1; 36]));
         assert_eq!(respond(1, second), Err(DropReason::Replayed));
-        assert!(f.table.take(path(1).remote).is_some() && f.table.len() == 1);
+        assert!(f.table.take(path(1).remote, &[1; 36]).is_some() && f.table.len() == 1);
+    }
+
+    #[test]
+    fn d20_an_address_has_a_few_handshakes_and_the_first_stay() {
+        let mut f = fixture(1);
+        (1..=9).for_each(|token| f.begin(at(0), 1, token, FOREVER).unwrap());
+        let kept: Vec<u64> = f.table.at(path(1).remote).iter().map(|h| h.client_id).collect();
+        assert_eq!((kept, f.table.len()), (vec![1, 2, 3, 9], 4));
+        let answers: Vec<_> = std::iter::from_fn(|| f.challenge())
+            .map(|(_, challenge)| answer(&mut PacketSeal::new(Side::Client, &keys()), &challenge, 0))
+            .collect();
+        assert_eq!(answers.len(), 4);
+        for (mut packet, token) in answers.into_iter().zip([1, 2, 3, 9]) {
+            let shown = f.table.handle_response(path(1).remote, 0, &mut packet).map(|h| h.token);
+            // All have the same keys here; elsewhere another's would not even open.
+            assert!(shown == Ok([token; 36]) || token > 1, "{shown:?}");
+            assert!(f.table.take(path(1).remote, &[token; 36]).is_some());
+        }
+        assert!(f.table.is_empty() && f.table.by_token.is_empty());
     }
 
     #[test]
@@ -374,7 +436,7 @@ mod tests {
         for port in 0..10 {
             f.begin(at(0), port, 1, FOREVER).unwrap();
         }
-        let kept = (0..10).filter(|&port| f.table.get(path(port).remote).is_some());
+        let kept = (0..10).filter(|&port| !f.table.at(path(port).remote).is_empty());
         assert_eq!(kept.collect::<Vec<_>>(), [0, 1, 2, 9]);
         for token in 2..=67 {
             f.begin(at(1), 100 + u16::from(token), token, FOREVER).unwrap();

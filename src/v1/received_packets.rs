@@ -56,6 +56,17 @@ impl ReceivedPackets {
         self.window.is_fresh(number).then_some(number)
     }
 
+    /// The number of a packet that has just come, and was sent shortly before or after the newest; `None` if it came
+    /// before or is too old to know.
+    pub fn nearest_number(&self, sequence: u16) -> Option<u64> {
+        let ahead = sequence.wrapping_sub(self.expected() as u16);
+        if ahead.cast_signed() >= 0 {
+            Some(self.newest_number(sequence))
+        } else {
+            self.overtaken_number(sequence)
+        }
+    }
+
     fn expected(&self) -> u64 {
         self.window.highest().map_or(0, |highest| highest + 1)
     }

@@ -1,13 +1,14 @@
-//! The replay window of CUTE 1.00: of all packets with one sequence one is accepted, and each authenticator
-//! opens one (in the original `cn_protocol_replay_buffer_t`, which knows sequences alone).
+//! The replay window of CUTE 1.00: each authenticator opens one packet (in the original
+//! `cn_protocol_replay_buffer_t`, which knows sequences alone).
 //!
 //! Its cipher takes in the lowest byte of a sequence and the last byte of the synthetic IV as their XOR
 //! (`v1/secretbox.rs`): whoever changes the same bits of both gets a packet with the same content and the same
 //! authenticator under another sequence of the same block of 256. A listener could so make of one recorded
-//! packet 255 that open, each instead of one still to come. Therefore the window consists of whole blocks, and
-//! remembers a tag of the authenticator with each sequence.
+//! packet 255 that open, and have each counted instead of one still to come. Therefore the window consists of whole
+//! blocks, and knows packets by tags of their authenticators: a copy is a replay whatever sequence it names, and
+//! one that overtakes its original takes no other packet's place.
 
-/// Sequences that differ in their lowest byte alone.
+/// Sequences that differ in their lowest byte alone, and so the most packets that their sender seals for them.
 const BLOCK: usize = 256;
 
 /// Part of a packet's authenticator. Two packets of a block have the same by chance once in 16 million: the
@@ -16,7 +17,7 @@ const BLOCK: usize = 256;
 pub struct Tag(u32);
 
 impl Tag {
-    /// What no packet has: its sequence has not been seen.
+    /// What no packet has: room for one.
     const NONE: Tag = Tag(0);
 
     /// The tag of a packet with this authenticator.
@@ -39,19 +40,21 @@ pub struct ReplayWindow {
 impl ReplayWindow {
     /// True if this packet may still be accepted. Ask before it is opened.
     pub fn is_fresh(&self, sequence: u64, tag: Tag) -> bool {
-        let (block, place) = position(sequence);
+        let block = block(sequence);
         let Some(seen) = self.seen.as_ref().filter(|_| block <= self.newest) else { return true };
         let Some(tags) = seen.get((block % 2) as usize).filter(|_| self.newest - block < 2) else {
             return false;
         };
         // All of them and without a branch, so that the compiler compares several at once.
-        let known = tags.iter().fold(false, |known, &other| known | (other == tag));
-        !known && tags.get(place) == Some(&Tag::NONE)
+        let (known, room) = tags.iter().fold((false, false), |(known, room), &other| {
+            (known | (other == tag), room | (other == Tag::NONE))
+        });
+        room && !known
     }
 
     /// Notes that this packet was accepted.
     pub fn insert(&mut self, sequence: u64, tag: Tag) {
-        let (block, place) = position(sequence);
+        let block = block(sequence);
         let seen = self.seen.get_or_insert_with(|| Box::new([[Tag::NONE; BLOCK]; 2]));
         if block > self.newest + 1 {
             **seen = [[Tag::NONE; BLOCK]; 2];
@@ -60,7 +63,12 @@ impl ReplayWindow {
             if block > self.newest {
                 *tags = [Tag::NONE; BLOCK];
             }
-            if let Some(slot) = tags.get_mut(place) {
+            // Where no copy took it, its own place is free.
+            let own = (sequence % BLOCK as u64) as usize;
+            let free = |tag: &Tag| *tag == Tag::NONE;
+            let place =
+                if tags.get(own).is_some_and(free) { Some(own) } else { tags.iter().position(free) };
+            if let Some(slot) = place.and_then(|place| tags.get_mut(place)) {
                 *slot = tag;
             }
         }
@@ -68,9 +76,9 @@ impl ReplayWindow {
     }
 }
 
-/// The block of a sequence, and its place there.
-fn position(sequence: u64) -> (u64, usize) {
-    (sequence / BLOCK as u64, (sequence % BLOCK as u64) as usize)
+/// The block of a sequence: all of it that the cipher proves.
+pub fn block(sequence: u64) -> u64 {
+    sequence / BLOCK as u64
 }
 
 #[cfg(test)]
@@ -91,13 +99,25 @@ mod tests {
     }
 
     #[test]
-    fn each_sequence_is_accepted_once() {
+    fn each_packet_is_accepted_once() {
         let mut window = ReplayWindow::default();
         for sequence in [0, 2, 1, 500, 499, 300, 3] {
             assert!(takes(&mut window, sequence), "{sequence}");
             assert!(!window.is_fresh(sequence, tag(sequence)));
-            assert!(!window.is_fresh(sequence, tag(sequence + 1000)));
         }
+    }
+
+    #[test]
+    fn copies_that_overtake_take_no_other_packets_place() {
+        let mut window = ReplayWindow::default();
+        for sequence in 512..768u64 {
+            let moved = sequence ^ (sequence * 7 % 256);
+            assert!(window.is_fresh(moved, tag(sequence)), "{sequence}");
+            window.insert(moved, tag(sequence));
+            assert!(!window.is_fresh(sequence, tag(sequence)));
+        }
+        // More than its sender can have sealed for a block there is no room for.
+        assert!(!window.is_fresh(600, tag(9999)) && window.is_fresh(768, tag(768)));
     }
 
     #[test]

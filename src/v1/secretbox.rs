@@ -7,6 +7,7 @@
 use super::gimli::{self, Domain, RATE, State};
 use super::hash::Context;
 use crate::crypto::Key;
+use siphasher::sip::SipHasher24;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
@@ -44,6 +45,8 @@ pub struct Secretbox {
     key: Key,
     deriving: State,
     encrypting: State,
+    /// Marks what this box seals, where the peer's has the same key.
+    mark: Option<[u8; 16]>,
     #[cfg(debug_assertions)]
     print: crate::crypto::nonce_ledger::KeyPrint,
 }
@@ -75,9 +78,28 @@ impl Secretbox {
             key: key.clone(),
             deriving: keyed(&DERIVE),
             encrypting: keyed(&ENCRYPT),
+            mark: None,
             #[cfg(debug_assertions)]
             print: crate::crypto::nonce_ledger::KeyPrint::new(key, context),
         }
+    }
+
+    /// Marks what is sealed from now on so that [`has_sealed`](Self::has_sealed) knows it: with a peer that seals with the
+    /// same key, nothing else tells what comes back from what it sent. `mark` must be random, and known to nobody else.
+    pub fn set_mark(&mut self, mark: [u8; 16]) {
+        self.mark = Some(mark);
+    }
+
+    /// True once there is a mark.
+    pub fn has_mark(&self) -> bool {
+        self.mark.is_some()
+    }
+
+    /// True if this box sealed what has this synthetic IV in front. The IV is the sealer's to choose: eight bytes of it
+    /// are a keyed hash of all others but the last, which can be altered (`v1/replay.rs`).
+    pub fn has_sealed(&self, sealed: &[u8]) -> bool {
+        let siv = sealed.first_chunk::<SIV_SIZE>();
+        self.mark.zip(siv).is_some_and(|(mark, siv)| siv.starts_with(&marking(&mark, siv)))
     }
 
     /// Encrypts `text` in place and returns what goes in front of it: synthetic IV and authenticator.
@@ -91,7 +113,11 @@ impl Secretbox {
             state.absorb(block);
             state.permute(PAYLOAD);
         }
-        let siv: [u8; SIV_SIZE] = self.finish(&mut state, rest, &DERIVE);
+        let mut siv: [u8; SIV_SIZE] = self.finish(&mut state, rest, &DERIVE);
+        if let Some(mark) = &self.mark {
+            let marking = marking(mark, &siv);
+            copy(&mut siv, &marking);
+        }
 
         let mut state = begin(&self.encrypting, &siv, message_id);
         let (blocks, rest) = text.as_chunks_mut();
@@ -160,6 +186,12 @@ impl std::fmt::Debug for Secretbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secretbox(..)")
     }
+}
+
+/// What a marked synthetic IV begins with.
+fn marking(mark: &[u8; 16], siv: &[u8; SIV_SIZE]) -> [u8; 8] {
+    let rest = siv.get(8..SIV_SIZE - 1).unwrap_or_default();
+    SipHasher24::new_with_key(mark).hash(rest).to_le_bytes()
 }
 
 /// Takes in the IV and the message id.

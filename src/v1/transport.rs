@@ -7,6 +7,7 @@ use super::payload::{self, AckHeader, Body, Fragment, MAX_MESSAGE_SIZE};
 use super::received_packets::{ReceivedPackets, Wants};
 use super::reliable_receiver::Received;
 use super::reliable_sender::ReliableSender;
+use super::replay::block;
 use super::sent_packets::{Report, SentPackets};
 use super::unreliable_queue::UnreliableQueue;
 use crate::bytes::{Malformed, Writer};
@@ -18,6 +19,7 @@ use crate::ready::InboxBudget;
 use crate::rtt::RttEstimator;
 use crate::sending::{QUEUE_BUDGET, RELIABLE_BUDGET, SendError, check_size};
 use crate::time::{Instant, Tick, earliest};
+use std::cmp::Ordering;
 
 /// Reliable fragments that leave at one moment, besides as many as were acknowledged in it: sockets, an
 /// original's among them, hold no more between two updates for sure.
@@ -33,7 +35,7 @@ const LONGEST_GAP: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Transport {
     received: ReceivedPackets,
-    /// The packet, as it was sealed, that came with the highest number.
+    /// The sequence of the packet that came of the newest block.
     newest: Option<u64>,
     sent: SentPackets,
     reliable: ReliableSender,
@@ -88,8 +90,8 @@ impl Transport {
     }
 
     /// Takes in a payload that came at `at`, and what became known of the packets sent. The acknowledgements
-    /// in it count also where the rest is dropped. `packet` is the sequence that it was sealed under, which does
-    /// not wrap, and says what was sent after what.
+    /// in it count also where the rest is dropped. `packet` is the sequence that it was sealed under, of which the
+    /// block does not wrap, is proven, and says what was sent after what.
     pub fn handle_payload(
         &mut self,
         packet: u64,
@@ -101,11 +103,10 @@ impl Transport {
         let Ok((header, body)) = payload::decode(payload) else {
             return (Report::default(), Err(DropReason::Malformed));
         };
-        let is_newest = self.newest.is_none_or(|newest| packet > newest);
-        let number = if is_newest {
-            Some(self.received.newest_number(header.sequence))
-        } else {
-            self.received.overtaken_number(header.sequence)
+        let number = match self.newest.map(|newest| block(packet).cmp(&block(newest))) {
+            None | Some(Ordering::Greater) => Some(self.received.newest_number(header.sequence)),
+            Some(Ordering::Equal) => self.received.nearest_number(header.sequence),
+            Some(Ordering::Less) => self.received.overtaken_number(header.sequence),
         };
         let Some(number) = number else {
             return (Report::default(), Err(DropReason::Replayed));

@@ -13,19 +13,28 @@ use crate::token::{PACKET_SIZE, TokenKeys};
 
 /// Requests and responses leave at this interval (the original's send rate).
 pub const SEND_INTERVAL: Duration = Duration::from_millis(100);
-/// Responses without an answer after which requests are sent again: the cookie may have become too old.
+/// Responses without an answer after which a cookie is shown no more: it may have become too old.
 const PATIENCE: u32 = 10;
+/// Challenges that are answered side by side.
+const MOST_CANDIDATES: usize = 32;
+
+/// A challenge that opened. Whoever heard the request can show it from an address of its own, and hand on the challenge
+/// for that: which cookie is the one for this end's address only the server can tell.
+#[derive(Debug)]
+struct Candidate {
+    cookie: CookieBytes,
+    /// What the cookie makes of the token's keys. They have their place: what keys are moved out of is not wiped.
+    keys: Box<SessionKeys>,
+    /// Responses with it that got no answer.
+    unanswered: u32,
+}
 
 /// An attempt at one server.
 #[derive(Debug)]
 pub struct Attempt {
     random: ClientRandom,
-    /// True once a challenge has opened: from then on the client asks to be accepted.
-    challenged: bool,
-    /// The cookie to show, and the keys that it makes; none before a challenge, and when it is too old.
-    cookie: Option<(CookieBytes, SessionKeys)>,
-    /// Responses with this cookie that got no answer.
-    unanswered: u32,
+    /// In the order in which they came. From the first on the client asks to be accepted.
+    candidates: Vec<Candidate>,
     /// When the next packet is due, and the phase over.
     pub timer: AttemptTimer,
 }
@@ -33,38 +42,46 @@ pub struct Attempt {
 impl Attempt {
     /// Starts with a fresh random, sending a packet every `interval`.
     pub fn new(random: ClientRandom, interval: Duration) -> Attempt {
-        Attempt {
-            random,
-            challenged: false,
-            cookie: None,
-            unanswered: 0,
-            timer: AttemptTimer::new(interval),
-        }
+        Attempt { random, candidates: Vec::new(), timer: AttemptTimer::new(interval) }
     }
 
     /// True once the server has given a challenge: from then on the client asks to be accepted.
     pub fn is_challenged(&self) -> bool {
-        self.challenged
+        !self.candidates.is_empty()
     }
 
-    /// Takes in a challenge; returns the session keys if it is the one to answer: the first that opens, and
-    /// the first after a cookie that got no answer.
+    /// The keys of all challenges that are answered, or were: the server accepts under one of them.
+    pub fn keys(&self) -> impl Iterator<Item = &SessionKeys> {
+        self.candidates.iter().rev().map(|candidate| &*candidate.keys)
+    }
+
+    /// Takes in a challenge; returns the session keys if it is one to answer: with another cookie than those known, or
+    /// one again that got no answer.
     pub fn handle_challenge(
         &mut self,
         prefix: &AssociatedPrefix,
         token: &TokenKeys,
         bytes: &[u8],
     ) -> Option<&SessionKeys> {
-        if self.cookie.is_some() {
-            return None;
-        }
         let (cookie, keys) = handshake::open_challenge(prefix, token, &self.random, bytes)?;
-        if !std::mem::replace(&mut self.challenged, true) {
+        if let Some(place) = self.candidates.iter().position(|known| known.cookie == cookie) {
+            let known = self.candidates.get_mut(place).filter(|known| known.unanswered >= PATIENCE)?;
+            // Once more: what only comes again must not be shown before what is new.
+            known.unanswered = PATIENCE - 1;
+            return Some(&known.keys);
+        }
+        if self.candidates.is_empty() {
             self.timer.begin_phase();
         }
-        self.unanswered = 0;
+        if self.candidates.len() >= MOST_CANDIDATES {
+            let tried = self.candidates.iter().enumerate().filter(|(_, known)| known.unanswered > 0);
+            let (place, _) =
+                tried.max_by_key(|(place, known)| (known.unanswered, usize::MAX - place))?;
+            self.candidates.remove(place);
+        }
         self.timer.send_at_once();
-        Some(&self.cookie.insert((cookie, keys)).1)
+        self.candidates.push(Candidate { cookie, keys: Box::new(keys), unanswered: 0 });
+        self.candidates.last().map(|candidate| &*candidate.keys)
     }
 
     /// Opens a denial.
@@ -89,13 +106,12 @@ impl Attempt {
             return None;
         }
         let request = Request { token, random: self.random };
-        if self.unanswered >= PATIENCE {
-            self.cookie = None;
-        }
         let mut writer = Writer::new(buffer);
-        match &self.cookie {
-            Some((cookie, keys)) => {
-                self.unanswered += 1;
+        let answered = self.candidates.iter_mut().rev().filter(|known| known.unanswered < PATIENCE);
+        match answered.min_by_key(|known| known.unanswered) {
+            Some(candidate) => {
+                candidate.unanswered += 1;
+                let Candidate { cookie, keys, .. } = &*candidate;
                 handshake::seal_response(prefix, keys, &request, cookie, &mut writer);
                 debug_assert_eq!(writer.written(), RESPONSE_SIZE);
             }
@@ -103,6 +119,9 @@ impl Attempt {
                 request.encode(&mut writer);
                 debug_assert_eq!(writer.written(), REQUEST_SIZE);
             }
+        }
+        if self.candidates.iter().any(|known| known.unanswered == 0) {
+            self.timer.send_at_once();
         }
         writer.finish()
     }

@@ -1,6 +1,7 @@
 //! The address a connection is at, and how it moves (PROTOCOL section 6, roaming). A packet that opens
 //! moves the connection to where it came from; until that address has echoed a probe it gets at most
-//! three times what it sent, so that a spoofed address is worth nothing to whoever spoofed it.
+//! three times what it sent, so that a spoofed address is worth nothing to whoever spoofed it. Once one did not echo,
+//! the next has to before the connection moves: who copies packets holds up nothing for longer than that.
 
 use crate::crypto::random::Generator;
 use crate::duration::Duration;
@@ -22,17 +23,22 @@ pub type ProbeBytes = [u8; 8];
 /// Where a connection is.
 #[derive(Debug)]
 pub struct PathState {
-    current: Path,
+    /// Where the connection was valid last.
+    valid: Path,
     moving: Option<Box<Moving>>,
-    /// Addresses that echoed, and until when that counts.
-    valid: Vec<(Path, Instant)>,
+    /// Addresses that echoed before, and until when that counts.
+    known: Vec<(Path, Instant)>,
+    /// Until then a connection does not move before the new address has echoed: the last one never did, and somebody
+    /// may copy the peer's packets.
+    wary_until: Instant,
 }
 
-/// The current address has not echoed yet.
+/// An address that has not echoed yet.
 #[derive(Debug)]
 struct Moving {
-    /// Where the connection was valid last.
-    from: Path,
+    to: Path,
+    /// True if the connection is there already.
+    moved: bool,
     since: Instant,
     probe: ProbeBytes,
     /// Asks the old address too: whoever is still there answers, and so moves the connection back.
@@ -41,6 +47,12 @@ struct Moving {
     old_probe_at: Instant,
     received: u64,
     sent: u64,
+}
+
+impl Moving {
+    fn allowance(&self) -> u64 {
+        (self.received * AMPLIFICATION).saturating_sub(self.sent)
+    }
 }
 
 /// What a packet or an echo did to the path.
@@ -55,28 +67,36 @@ pub enum PathChange {
 impl PathState {
     /// Starts at an address that has proven itself.
     pub fn new(path: Path) -> PathState {
-        PathState { current: path, moving: None, valid: Vec::new() }
+        PathState { valid: path, moving: None, known: Vec::new(), wary_until: Instant::ZERO }
     }
 
     /// Where datagrams go.
     pub fn current(&self) -> Path {
-        self.current
+        self.moved().map_or(self.valid, |moving| moving.to)
     }
 
     /// Where the connection was valid last.
     pub fn last_valid(&self) -> Path {
-        self.moving.as_ref().map_or(self.current, |moving| moving.from)
+        self.valid
+    }
+
+    /// True while an address has yet to echo.
+    pub fn is_moving(&self) -> bool {
+        self.moving.is_some()
+    }
+
+    fn moved(&self) -> Option<&Moving> {
+        self.moving.as_deref().filter(|moving| moving.moved)
     }
 
     /// Bytes that may still be sent to the current address; `None` is any number.
     pub fn allowance(&self) -> Option<u64> {
-        let moving = self.moving.as_ref()?;
-        Some((moving.received * AMPLIFICATION).saturating_sub(moving.sent))
+        self.moved().map(Moving::allowance)
     }
 
     /// Notes a datagram that left for the current address.
     pub fn on_sent(&mut self, bytes: usize) {
-        if let Some(moving) = &mut self.moving {
+        if let Some(moving) = self.moving.as_mut().filter(|moving| moving.moved) {
             moving.sent += bytes as u64;
         }
     }
@@ -91,28 +111,29 @@ impl PathState {
         now: Instant,
         generator: &mut Generator,
     ) -> PathChange {
-        if path.remote == self.current.remote {
-            self.current.local = path.local;
-            if let Some(moving) = &mut self.moving {
-                moving.received += bytes as u64;
+        if let Some(moving) = self.moving.as_mut().filter(|moving| moving.to.remote == path.remote) {
+            moving.to.local = path.local;
+            moving.received += bytes as u64;
+            return PathChange::None;
+        }
+        if path.remote == self.valid.remote {
+            self.valid.local = path.local;
+            if newest && self.moved().is_some() {
+                self.give_up(now);
             }
             return PathChange::None;
         }
         if !newest {
             return PathChange::None;
         }
-        let from = self.last_valid();
-        if self.moving.take().is_none() {
-            self.remember(from, now);
-        }
-        let was = from.remote.ip();
-        self.current = path;
-        self.valid.retain(|(_, until)| *until > now);
-        if self.valid.iter().any(|(valid, _)| valid.remote == path.remote) {
-            return if was == path.remote.ip() { PathChange::None } else { PathChange::OtherNetwork };
+        self.known.retain(|(_, until)| *until > now);
+        if self.known.iter().any(|(known, _)| known.remote == path.remote) {
+            self.moving = None;
+            return self.arrive(path, now);
         }
         self.moving = Some(Box::new(Moving {
-            from,
+            to: path,
+            moved: now >= self.wary_until,
             since: now,
             probe: generator.bytes(),
             old_probe: generator.bytes(),
@@ -124,35 +145,45 @@ impl PathState {
         PathChange::None
     }
 
-    fn remember(&mut self, path: Path, now: Instant) {
-        self.valid.retain(|(valid, _)| valid.remote != path.remote);
-        if self.valid.len() >= REMEMBERED {
-            self.valid.remove(0);
+    /// The connection is at a valid address.
+    fn arrive(&mut self, path: Path, now: Instant) -> PathChange {
+        let from = std::mem::replace(&mut self.valid, path);
+        self.known.retain(|(known, _)| known.remote != from.remote && known.remote != path.remote);
+        if self.known.len() >= REMEMBERED {
+            self.known.remove(0);
         }
-        self.valid.push((path, now + MEMORY));
+        self.known.push((from, now + MEMORY));
+        if from.remote.ip() == path.remote.ip() { PathChange::None } else { PathChange::OtherNetwork }
+    }
+
+    /// An address did not echo.
+    fn give_up(&mut self, now: Instant) {
+        self.moving = None;
+        self.wary_until = now + MEMORY;
     }
 
     /// Takes in an echo.
-    pub fn on_echo(&mut self, echo: &ProbeBytes) -> PathChange {
+    pub fn on_echo(&mut self, echo: &ProbeBytes, now: Instant) -> PathChange {
         let Some(moving) = self.moving.take_if(|moving| moving.probe == *echo) else {
             return PathChange::None;
         };
-        if moving.from.remote.ip() == self.current.remote.ip() {
-            PathChange::None
-        } else {
-            PathChange::OtherNetwork
-        }
+        self.wary_until = now;
+        self.arrive(moving.to, now)
     }
 
     /// The probe to send to the current address now.
     pub fn due_probe(&self, now: Instant) -> Option<ProbeBytes> {
-        self.moving.as_ref().filter(|moving| moving.probe_at <= now).map(|moving| moving.probe)
+        self.moved().filter(|moving| moving.probe_at <= now).map(|moving| moving.probe)
     }
 
-    /// The probe to send to the address the connection came from, and that address.
-    pub fn due_old_probe(&self, now: Instant) -> Option<(ProbeBytes, Path)> {
+    /// The probe to send to another address than the current one, and that address: the one that the connection came
+    /// from, or one that it may move to. `bytes` is how large it is.
+    pub fn due_other_probe(&self, now: Instant, bytes: usize) -> Option<(ProbeBytes, Path)> {
         let moving = self.moving.as_ref().filter(|moving| moving.old_probe_at <= now)?;
-        Some((moving.old_probe, moving.from))
+        if moving.moved {
+            return Some((moving.old_probe, self.valid));
+        }
+        (moving.allowance() >= bytes as u64).then_some((moving.probe, moving.to))
     }
 
     /// Notes that a probe of the current address left; it is repeated after a probe timeout.
@@ -162,32 +193,37 @@ impl PathState {
         }
     }
 
-    /// Notes that a probe of the address the connection came from left; it is repeated after a probe timeout.
-    pub fn on_old_probe_sent(&mut self, now: Instant, probe_timeout: Duration) {
+    /// Notes that a probe of another address left; it is repeated after a probe timeout.
+    pub fn on_other_probe_sent(&mut self, now: Instant, probe_timeout: Duration, bytes: usize) {
         if let Some(moving) = &mut self.moving {
             moving.old_probe_at = now + probe_timeout;
+            if !moving.moved {
+                moving.sent += bytes as u64;
+            }
         }
     }
 
     /// Gives a new address up that did not echo in time: back to the last valid one.
     pub fn handle_timeout(&mut self, now: Instant, probe_timeout: Duration) {
-        let late = |moving: &mut Box<Moving>| moving.since + probe_timeout * PATIENCE <= now;
-        if let Some(moving) = self.moving.take_if(late) {
-            self.current = moving.from;
+        if self.moving.as_ref().is_some_and(|moving| moving.since + probe_timeout * PATIENCE <= now) {
+            self.give_up(now);
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) or a probe is due; that of the current address only if it
-    /// `leaves`.
+    /// When [`handle_timeout`](Self::handle_timeout) or a probe is due; that of the address that has not echoed only if
+    /// it `leaves`.
     pub fn poll_timeout(
         &self,
         leaves: bool,
+        bytes: usize,
         probe_timeout: impl FnOnce() -> Duration,
     ) -> Option<Instant> {
         let moving = self.moving.as_ref()?;
         let given_up = moving.since + probe_timeout() * PATIENCE;
-        let probe = if leaves { moving.probe_at } else { given_up };
-        Some(given_up.min(probe).min(moving.old_probe_at))
+        let probe = if leaves && moving.moved { moving.probe_at } else { given_up };
+        let may_leave = moving.moved || moving.allowance() >= bytes as u64;
+        let other = if may_leave { moving.old_probe_at } else { given_up };
+        Some(given_up.min(probe).min(other))
     }
 }
 
@@ -233,11 +269,11 @@ mod tests {
         f.packet("10.0.0.2:1", true, at(10));
         assert_eq!(f.state.allowance(), Some(350));
         let probe = f.state.due_probe(at(10)).unwrap();
-        let (old, old_path) = f.state.due_old_probe(at(10)).unwrap();
+        let (old, old_path) = f.state.due_other_probe(at(10), 39).unwrap();
         assert_eq!(old_path, path("10.0.0.1:1"));
-        assert_eq!(f.state.on_echo(&old), PathChange::None);
+        assert_eq!(f.state.on_echo(&old, at(10)), PathChange::None);
         assert_eq!(f.state.allowance(), Some(350));
-        assert_eq!(f.state.on_echo(&probe), PathChange::OtherNetwork);
+        assert_eq!(f.state.on_echo(&probe, at(10)), PathChange::OtherNetwork);
         assert_eq!((f.state.allowance(), f.state.last_valid()), (None, path("10.0.0.2:1")));
     }
 
@@ -253,16 +289,16 @@ mod tests {
         let mut f = Fixture::new();
         f.packet("10.0.0.2:1", true, at(0));
         f.state.on_probe_sent(at(0), PTO);
-        f.state.on_old_probe_sent(at(0), PTO);
+        f.state.on_other_probe_sent(at(0), PTO, 39);
         assert_eq!(f.state.due_probe(at(199)), None);
         assert!(f.state.due_probe(at(200)).is_some());
-        assert!(f.state.due_old_probe(at(200)).is_some());
+        assert!(f.state.due_other_probe(at(200), 39).is_some());
         f.state.handle_timeout(at(599), PTO);
         assert_eq!(f.state.current(), path("10.0.0.2:1"));
-        assert!(f.state.poll_timeout(true, || PTO) <= Some(at(600)));
+        assert!(f.state.poll_timeout(true, 39, || PTO) <= Some(at(600)));
         f.state.handle_timeout(at(600), PTO);
         assert_eq!(f.state.current(), path("10.0.0.1:1"));
-        assert_eq!(f.state.poll_timeout(true, || PTO), None);
+        assert_eq!(f.state.poll_timeout(true, 39, || PTO), None);
     }
 
     #[test]
@@ -271,11 +307,46 @@ mod tests {
         f.packet("10.0.0.9:1", true, at(0)); // a spoofed copy
         assert_eq!(f.packet("10.0.0.1:1", true, at(10)), PathChange::None);
         assert_eq!(f.state.allowance(), None);
-        f.packet("10.0.0.9:1", true, at(20));
-        f.packet("10.0.0.9:1", true, at(59_000));
-        assert_eq!(f.state.last_valid(), path("10.0.0.1:1"));
-        f.packet("10.0.0.1:1", true, at(70_000));
+        f.packet("10.0.0.1:2", true, at(70_000));
+        let probe = f.state.due_probe(at(70_000)).unwrap();
+        assert_eq!(f.state.on_echo(&probe, at(70_000)), PathChange::None);
+        f.packet("10.0.0.1:1", true, at(129_000));
+        assert_eq!((f.state.allowance(), f.state.current()), (None, path("10.0.0.1:1")));
+        f.packet("10.0.0.1:2", true, at(200_000));
         assert!(f.state.allowance().is_some());
+    }
+
+    #[test]
+    fn after_an_address_that_did_not_echo_the_next_one_has_to_first() {
+        for returns in [false, true] {
+            let mut f = Fixture::new();
+            f.packet("10.0.0.9:1", true, at(0)); // a spoofed copy
+            if returns {
+                f.packet("10.0.0.1:1", true, at(600));
+            } else {
+                f.state.handle_timeout(at(600), PTO);
+            }
+            f.packet("10.0.0.8:1", true, at(700));
+            assert_eq!((f.state.current(), f.state.allowance()), (path("10.0.0.1:1"), None));
+            let (probe, to) = f.state.due_other_probe(at(700), 39).unwrap();
+            assert_eq!((to, f.state.due_probe(at(700))), (path("10.0.0.8:1"), None));
+            // Three times what came from there, and no more.
+            (0..7).for_each(|_| f.state.on_other_probe_sent(at(600), PTO, 39));
+            assert_eq!(f.state.due_other_probe(at(800), 39), None);
+            assert_eq!(f.state.poll_timeout(true, 39, || PTO), Some(at(1300)));
+            f.packet("10.0.0.8:1", true, at(800));
+            assert!(f.state.due_other_probe(at(800), 39).is_some());
+            assert_eq!(f.state.on_echo(&probe, at(810)), PathChange::OtherNetwork);
+            assert_eq!(f.state.current(), path("10.0.0.8:1"));
+            // An address that echoes makes the next one believed again.
+            f.packet("10.0.0.7:1", true, at(820));
+            assert_eq!(f.state.current(), path("10.0.0.7:1"));
+        }
+        let mut f = Fixture::new();
+        f.packet("10.0.0.9:1", true, at(0));
+        f.state.handle_timeout(at(600), PTO);
+        f.packet("10.0.0.8:1", true, at(60_600));
+        assert_eq!(f.state.current(), path("10.0.0.8:1"));
     }
 
     #[test]
@@ -283,7 +354,7 @@ mod tests {
         let mut f = Fixture::new();
         f.packet("10.0.0.1:2", true, at(0));
         let probe = f.state.due_probe(at(0)).unwrap();
-        assert_eq!(f.state.on_echo(&probe), PathChange::None);
+        assert_eq!(f.state.on_echo(&probe, at(10)), PathChange::None);
         assert_eq!(f.state.current(), path("10.0.0.1:2"));
     }
 }

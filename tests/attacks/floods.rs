@@ -5,7 +5,8 @@
 use crate::memory::live;
 use crate::ms;
 use crate::puppet::{Puppet, frames, head};
-use crate::world::{Datagram, World, connect_1_00, pattern, world_of_both};
+use crate::puppet_1_00::{self, fragment};
+use crate::world::{Datagram, World, connect_1_00, pattern, secret_1_00, world_of_both};
 use cute_net::client::ClientState::Connected;
 use cute_net::crypto::random::Generator;
 use cute_net::drop_reason::DropReason::{self, *};
@@ -268,8 +269,8 @@ fn floods_of_forged_and_replayed_packets_from_the_players_own_addresses_disturb_
     });
 }
 
-/// Who is connected sends as fast as it can, unreliable messages, reliable ones and their like of CUTE 1.00: it has
-/// its share of memory and no more.
+/// Who is connected sends as fast as it can, unreliable messages and reliable ones: it has its share of memory and no
+/// more.
 #[test]
 fn a_player_that_sends_at_full_speed_disturbs_nobody() {
     let mut crowd = Crowd::new(6);
@@ -294,5 +295,28 @@ fn a_player_that_sends_at_full_speed_disturbs_nobody() {
         crowd.round();
     }
     assert!(crowd.world.servers[0].server.is_connected(index), "it has broken nothing");
+    assert!(live() - before < MEMORY, "{} bytes more", live() - before);
+}
+
+/// The same on CUTE 1.00.
+#[test]
+fn a_player_of_1_00_that_sends_at_full_speed_disturbs_nobody() {
+    let mut crowd = Crowd::new(7);
+    let other = std::mem::replace(&mut crowd.world.secret, secret_1_00(7));
+    let mut puppet = puppet_1_00::Puppet::connect(&mut crowd.world, 600);
+    crowd.world.secret = other;
+    let before = live();
+    let mut message = 0u16;
+    for tick in 0..TICKS {
+        for number in 0..A_TICK {
+            let (reliable, size) = if number % 2 == 0 { (false, 1000) } else { (true, 100) };
+            let body = fragment(reliable, message, (1, 0), &[tick as u8; 1000][..size]);
+            message += u16::from(reliable);
+            let packet = puppet.forge.payload(&body);
+            assert_eq!(puppet.hands(&mut crowd.world, packet), Ok(()));
+        }
+        crowd.round();
+    }
+    assert!(crowd.world.servers[0].server.is_connected(puppet.index), "it has broken nothing");
     assert!(live() - before < MEMORY, "{} bytes more", live() - before);
 }

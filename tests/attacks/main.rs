@@ -2,6 +2,7 @@
 //! server at a real socket. Names begin with the number of the original's defect where there is one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod copies;
 mod cost;
 mod counters;
 mod entry_1_00;
@@ -19,6 +20,7 @@ mod puppet;
 mod puppet_1_00;
 mod timers;
 mod tokens;
+mod watch;
 #[path = "../engine/world.rs"]
 #[allow(dead_code)] // the engine's tests use more
 mod world;

@@ -2,9 +2,8 @@
 //! keys. Each test carries the id of its defect.
 
 use crate::memory::live;
-use crate::puppet_1_00::{
-    Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized, world_with_honest_client,
-};
+use crate::puppet_1_00::{Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized};
+use crate::watch::{watched, world_with_honest_client};
 use crate::world::{Datagram, World, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::ClientState::*;
@@ -135,8 +134,7 @@ fn d06_a_queue_that_wrapped_is_given_back_whole_when_its_client_leaves() {
                 assert_eq!(puppet.received(&mut world).len(), 1022);
             }
         }
-        let disconnect = puppet.forge.packet(PacketType::Disconnect, b"");
-        puppet.hands(&mut world, disconnect).unwrap();
+        puppet.leaves(&mut world);
         assert_eq!(
             puppet.received(&mut world),
             (1022..1028u16).map(u16::to_le_bytes).collect::<Vec<_>>()
@@ -274,7 +272,7 @@ fn d29_claims_of_large_messages_cost_no_more_than_the_budget_of_who_makes_them()
 /// A small budget, for packets of this protocol take long to seal: what holds of it holds of a large one.
 #[test]
 fn d29_what_no_program_takes_is_kept_within_the_share_of_whoever_sent_it() {
-    let mut world = world_1_00(1, SimulatorConfig::default());
+    let mut world = watched(world_1_00(1, SimulatorConfig::default()));
     world.config.memory = LEAST_MEMORY;
     world.restart_server(0);
     world.connect(1);
@@ -297,24 +295,26 @@ fn d29_what_no_program_takes_is_kept_within_the_share_of_whoever_sent_it() {
     world.check_honest_client();
 }
 
-/// A world in which the next keepalive that the client, or else the server, sends becomes another type.
-fn with_a_keepalive_turned_into(kind: u8, of_client: bool) -> World {
+/// A world in which the next `count` keepalives that the client, or else the server, sends are another type's.
+fn with_keepalives_turned_into(kind: u8, count: usize, of_client: bool) -> World {
     let mut world = world_with_honest_client(1);
     let client = world.clients[0].address;
-    let mut turned = None;
-    while turned.is_none() {
-        world.step_losing(|datagram| {
-            let takes = datagram.bytes[0] == 3 && (datagram.from == client) == of_client;
-            if takes && turned.is_none() {
-                turned = Some(datagram.clone());
-                return true;
-            }
-            false
-        });
+    for _ in 0..count {
+        let mut turned = None;
+        while turned.is_none() {
+            world.step_losing(|datagram| {
+                let takes = datagram.bytes[0] == 3 && (datagram.from == client) == of_client;
+                if takes && turned.is_none() {
+                    turned = Some(datagram.clone());
+                    return true;
+                }
+                false
+            });
+        }
+        let mut turned = turned.unwrap();
+        turned.bytes[0] = kind;
+        let _ = world.deliver(&turned);
     }
-    let mut turned = turned.unwrap();
-    turned.bytes[0] = kind;
-    let _ = world.deliver(&turned);
     world
 }
 
@@ -322,7 +322,7 @@ fn with_a_keepalive_turned_into(kind: u8, of_client: bool) -> World {
 fn d30_a_type_changed_on_the_way_counts_only_where_it_is_expected() {
     for of_client in [true, false] {
         for kind in [0, 1, 2, 5, 6, 7] {
-            let mut world = with_a_keepalive_turned_into(kind, of_client);
+            let mut world = with_keepalives_turned_into(kind, 1, of_client);
             let dropped = if of_client {
                 world.servers[0].server.counters().dropped_total()
             } else {
@@ -335,12 +335,57 @@ fn d30_a_type_changed_on_the_way_counts_only_where_it_is_expected() {
     }
 }
 
-/// What CUTE 1.00 can't prevent: somebody on the way who alters packets ends a connection, as somebody who
-/// drops them could. The end that is wronged hears of nothing else, and the player comes back.
+/// Somebody who listens and is nearer than the sender: of each packet a copy of another type arrives first, and then
+/// the packet itself. Nobody is disconnected, or believes that nothing came.
 #[test]
-fn d30_a_keepalive_made_a_disconnect_on_the_way_ends_the_connection_and_nothing_more() {
+fn d30_copies_of_other_types_that_overtake_their_originals_end_and_silence_no_connection() {
+    for kind in [PacketType::Disconnect, PacketType::Denied] {
+        let mut world = world_with_honest_client(1);
+        let talk = pattern(245, 1); // a packet of as many bytes as challenges have
+        for step in 0..30 * 60 {
+            if step % 30 == 0 {
+                world.client_sends(0, ReliableOrdered, &talk);
+                world.server_sends(0, ReliableOrdered, &talk);
+            }
+            let mut passed = Vec::new();
+            world.step_losing(|datagram| {
+                passed.push(datagram.clone());
+                true
+            });
+            for datagram in passed {
+                let mut copy = datagram.clone();
+                copy.bytes[0] = match datagram.bytes.len() {
+                    OVERHEAD => kind as u8,
+                    337 if datagram.to == world.servers[0].address => 6,
+                    337 => 5,
+                    _ => datagram.bytes[0],
+                };
+                let _ = world.deliver(&copy);
+                let _ = world.deliver(&datagram);
+            }
+        }
+        world.run(secs(1));
+        assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (61, 60));
+        world.clients[0].received.clear();
+        world.check_honest_client();
+    }
+}
+
+#[test]
+fn d30_one_keepalive_made_a_disconnect_on_the_way_ends_nothing() {
     for of_client in [true, false] {
-        let mut world = with_a_keepalive_turned_into(4, of_client);
+        let mut world = with_keepalives_turned_into(4, 1, of_client);
+        world.run(secs(12));
+        world.check_honest_client();
+    }
+}
+
+/// What CUTE 1.00 can't prevent: somebody on the way who alters packets and lets nothing else pass ends a connection,
+/// as somebody who drops them could. The end that is wronged hears of nothing else, and the player comes back.
+#[test]
+fn d30_all_keepalives_made_disconnects_on_the_way_end_the_connection_and_nothing_more() {
+    for of_client in [true, false] {
+        let mut world = with_keepalives_turned_into(4, 2, of_client);
         world.run(secs(12));
         assert_eq!(world.servers[0].server.connected(), 0);
         assert_eq!(world.state(0), if of_client { ConnectionTimedOut } else { Disconnected });
@@ -389,6 +434,38 @@ fn d30_copies_moved_to_other_sequences_are_replays() {
     assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (401, 400));
     let replayed = world.dropped(DropReason::Replayed) - before;
     assert!(replayed > 300 * 255, "{replayed}");
+    world.clients[0].received.clear();
+    world.check_honest_client();
+}
+
+/// The same copies by somebody who is nearer: each arrives before its original, under another sequence of its block.
+/// The copy counts as what it is, the original is the replay, and nothing else is lost.
+#[test]
+fn d30_copies_that_overtake_their_originals_take_nothing_from_other_packets() {
+    let mut world = world_with_honest_client(6);
+    let mut change = 0u8;
+    for number in 0..400u64 {
+        for delivery in [Unreliable, ReliableOrdered] {
+            world.client_sends(0, delivery, &pattern(30, number));
+            world.server_sends(0, delivery, &pattern(30, number));
+        }
+        let mut passed = Vec::new();
+        world.step_losing(|datagram| {
+            passed.push(datagram.clone());
+            true
+        });
+        for datagram in passed {
+            change = change.wrapping_mul(5).wrapping_add(77);
+            let mut moved = datagram.clone();
+            moved.bytes[1] ^= change;
+            moved.bytes[56] ^= change;
+            assert_eq!(world.deliver(&moved), Ok(()), "{number}");
+            assert_eq!(world.deliver(&datagram), Err(DropReason::Replayed));
+        }
+        world.finish_step();
+    }
+    world.run(secs(1));
+    assert_eq!((world.servers[0].received.len(), world.clients[0].received.len()), (801, 800));
     world.clients[0].received.clear();
     world.check_honest_client();
 }
@@ -474,7 +551,7 @@ fn d17_empty_datagrams_are_dropped_one_by_one_on_both_ends() {
 #[test]
 fn large_messages_fit_the_least_allowance_one_after_the_other() {
     for rate in [None, Some(20_000)] {
-        let mut world = world_1_00(1, SimulatorConfig::default());
+        let mut world = watched(world_1_00(1, SimulatorConfig::default()));
         // So many that each has no more than the least.
         world.config.max_clients = 5000;
         world.config.max_incoming_rate = rate;

@@ -3,7 +3,8 @@
 
 use crate::cost::{BUDGET, Cost};
 use crate::memory::live;
-use crate::puppet_1_00::{Puppet, fragment, packet_of, world_with_honest_client};
+use crate::puppet_1_00::{self, Puppet, fragment, packet_of};
+use crate::watch::{within, world_with_honest_client};
 use crate::world::{TokenOptions, World, pattern};
 use crate::{ms, secs};
 use cute_net::drop_reason::DropReason;
@@ -22,7 +23,7 @@ struct Attack {
 
 impl Attack {
     fn new() -> Attack {
-        let mut world = world_with_honest_client(1);
+        let mut world = within(BUDGET, puppet_1_00::world_with_honest_client(1));
         let puppet = Puppet::connect(&mut world, 9);
         Attack { world, puppet, cost: Cost::from_now() }
     }
@@ -137,7 +138,7 @@ fn what_no_program_takes_is_kept_within_the_budget() {
 #[test]
 fn a_whole_server_of_hostile_players_has_one_budget() {
     let memory: u64 = 24 << 20;
-    let mut world = world_with_honest_client(1);
+    let mut world = within(memory as i64 + (2 << 20), puppet_1_00::world_with_honest_client(1));
     world.config.memory = memory;
     world.config.max_clients = 8;
     world.restart_server(0);

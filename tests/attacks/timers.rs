@@ -1,7 +1,9 @@
 //! Programs that sleep until the engine's timer is due. Whatever a player with a valid token does, the timer is not due
 //! again and again while there is nothing that may be done.
 
+use crate::cost::BUDGET;
 use crate::puppet::{Puppet, frames, head};
+use crate::watch::{connected, within};
 use crate::world::{Datagram, World, connect_1_00, world_of_both};
 use crate::{ms, secs};
 use cute_net::client::ClientState::Connected;
@@ -43,7 +45,7 @@ fn says(world: &mut World, puppet: &mut Puppet, from: SocketAddr, content: &[u8]
 
 #[test]
 fn an_address_that_may_be_sent_nothing_more_wakes_nobody_for_what_it_is_owed() {
-    let mut world = World::connected(1, 0);
+    let mut world = connected(1, 0);
     let mut puppet = Puppet::connect(&mut world, 9);
     wakes(&mut world, secs(1));
     let ping = frames(|writer| assert!(writer.ping()));
@@ -57,7 +59,7 @@ fn an_address_that_may_be_sent_nothing_more_wakes_nobody_for_what_it_is_owed() {
 
 #[test]
 fn a_player_that_acknowledges_nothing_wakes_nobody_for_what_it_is_owed() {
-    let mut world = World::connected(1, 0);
+    let mut world = within(BUDGET, World::connected(1, 0));
     let mut puppet = Puppet::connect(&mut world, 9);
     let index = puppet.accept.unwrap().client_index;
     let address = puppet.address;
@@ -84,7 +86,7 @@ fn a_player_that_acknowledges_nothing_wakes_nobody_for_what_it_is_owed() {
 
 #[test]
 fn a_player_that_was_let_in_before_a_pause_wakes_nobody_until_its_time_is_over() {
-    let mut world = World::connected(1, 0);
+    let mut world = connected(1, 0);
     let index = Puppet::connect(&mut world, 9).accept.unwrap().client_index;
     // The program pauses for longer than the player had, and then has much to read.
     world.now = world.now + secs(20);
@@ -103,11 +105,12 @@ fn a_player_that_was_let_in_before_a_pause_wakes_nobody_until_its_time_is_over()
 fn no_timer_is_due_at_the_moment_at_which_everything_left() {
     for seed in 0..24u64 {
         let mut draw = Generator::new([seed as u8; 32]);
-        let mut world = if seed % 3 == 0 {
+        let world = if seed % 3 == 0 {
             world_of_both(seed, SimulatorConfig::default())
         } else {
             World::new(seed)
         };
+        let mut world = within(BUDGET, world);
         if seed % 2 == 0 {
             world.config.max_outgoing_rate = Some(20_000);
             world.config.max_incoming_rate = Some(30_000);
@@ -168,7 +171,7 @@ fn no_timer_is_due_at_the_moment_at_which_everything_left() {
 /// A socket that takes nothing more for long, whatever the reason: who is silent is gone all the same.
 #[test]
 fn a_player_is_gone_after_its_timeout_though_nothing_can_be_sent() {
-    let mut world = World::connected(1, 1);
+    let mut world = connected(1, 1);
     let index = Puppet::connect(&mut world, 9).accept.unwrap().client_index;
     for _ in 0..15 * 60 {
         world.now = world.now + ms(17);

@@ -2,6 +2,7 @@
 //! is turned back.
 
 use crate::puppet::{Puppet, frames};
+use crate::watch::{connected, watched, within};
 use crate::world::{APPLICATION, Datagram, TokenOptions, UNIX, World, address, pattern, world_1_00};
 use crate::{ms, secs};
 use cute_net::client::Client;
@@ -10,9 +11,13 @@ use cute_net::drop_reason::DropReason;
 use cute_net::message::Delivery::*;
 use cute_net::server::Server;
 use cute_net::simulator::SimulatorConfig;
+use cute_net::token::ConnectToken;
+use cute_net::v2::attempt::{Attempt, SEND_INTERVAL};
+use cute_net::v2::keys::AssociatedPrefix;
+use std::net::SocketAddr;
 
 fn world(of_1_00: bool) -> World {
-    if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) }
+    watched(if of_1_00 { world_1_00(1, SimulatorConfig::default()) } else { World::new(1) })
 }
 
 /// A player that connects, plays and leaves, and all that it sent.
@@ -171,7 +176,7 @@ fn d28_a_clock_turned_back_over_an_expiry_makes_no_used_token_new() {
 /// Stated, not prevented: a token counts at each server that it lists, once.
 #[test]
 fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other() {
-    let mut world = World::new(1);
+    let mut world = watched(World::new(1));
     world.add_server("10.0.0.2:5000");
     world.add_server("10.0.0.3:5000");
     let servers = vec![world.servers[0].address, world.servers[1].address];
@@ -195,10 +200,163 @@ fn d28_one_token_connects_once_with_each_server_that_it_lists_and_with_no_other(
     assert_eq!(world.deliver(&datagram), Err(DropReason::NotListed));
 }
 
+/// Somebody who hears a request shows it to another server of the same keys, and hands its denial to the client as if
+/// the server that it asks had said so.
+#[test]
+fn d30_what_a_server_says_that_the_token_does_not_list_ends_neither_attempts_nor_connections() {
+    let mut world = watched(World::new(1));
+    world.add_server("10.0.0.2:5000");
+    let [asked, other] = [0, 1].map(|server| world.servers[server].address);
+    let client = world.connect(1);
+    let (player, listener) = (world.clients[client].address, address("203.0.113.7:9"));
+    // In every tick, and before what the server itself sends.
+    let relay = |world: &mut World| {
+        world.recording = Some(Vec::new());
+        world.step();
+        let heard = world.recording.replace(Vec::new()).unwrap();
+        let requests = heard.iter().filter(|heard| heard.from == player && heard.bytes[0] == 0);
+        for request in requests.cloned() {
+            let _ = world.deliver(&Datagram { from: listener, to: other, bytes: request.bytes });
+        }
+        world.flush_server(1);
+        let denials = world.recording.take().unwrap();
+        for denial in denials.iter().filter(|denial| denial.to == listener) {
+            assert_eq!(denial.bytes[0], 0xA0);
+            let false_denial = Datagram { from: asked, to: player, bytes: denial.bytes.clone() };
+            let _ = world.deliver(&false_denial);
+        }
+    };
+    (0..6).for_each(|_| relay(&mut world));
+    assert_eq!(world.state(client), Connected);
+    // The server pauses: its client asks whether it is still there, and the listener has it answered.
+    world.run(secs(1));
+    world.servers[0].runs = false;
+    (0..300).for_each(|_| relay(&mut world));
+    assert!(world.servers[1].server.counters().dropped(DropReason::NotListed) > 2);
+    world.servers[0].runs = true;
+    world.run(secs(2));
+    world.check_honest_client();
+}
+
+/// Somebody who hears requests, and is nearer to the client than the server, shows them from addresses of its own, and
+/// hands the client the challenges for these, first and again and again.
+#[test]
+fn d22_challenges_for_other_addresses_keep_nobody_out() {
+    for addresses in [1, 5, 20] {
+        let network = SimulatorConfig { latency: ms(20), ..Default::default() };
+        let mut world = watched(World::with_network(1, network));
+        let client = world.connect(1);
+        let (player, server) = (world.clients[client].address, world.servers[0].address);
+        let mut challenges = Vec::new();
+        let mut ticks = 0;
+        while world.state(client) != Connected {
+            ticks += 1;
+            assert!(ticks < 60, "{addresses}");
+            world.recording = Some(Vec::new());
+            world.step();
+            let heard = world.recording.replace(Vec::new()).unwrap();
+            if let Some(request) = heard.iter().find(|heard| heard.from == player && heard.bytes[0] == 0)
+            {
+                for number in 0..addresses {
+                    let from = SocketAddr::from(([203, 0, 113, number], 9));
+                    let _ = world.deliver(&Datagram { from, to: server, bytes: request.bytes.clone() });
+                }
+                world.flush_server(0);
+            }
+            let answers = world.recording.take().unwrap().into_iter();
+            challenges
+                .extend(answers.filter(|answer| answer.bytes[0] == 0xD0).map(|answer| answer.bytes));
+            for bytes in challenges.clone() {
+                let _ = world.deliver(&Datagram { from: server, to: player, bytes });
+            }
+        }
+        world.check_honest_client();
+    }
+}
+
+/// Asks for a challenge from an address, which comes, and returns the response that is due.
+fn response(world: &mut World, token: &[u8; 1114], random: u8, from: SocketAddr) -> Vec<u8> {
+    let token = ConnectToken::read(token, APPLICATION, 0).unwrap();
+    let (prefix, mut buffer) = (AssociatedPrefix::new(APPLICATION), [0; 1200]);
+    let mut attempt = Attempt::new([random; 16], SEND_INTERVAL);
+    let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+    let (result, replies) = world.say(from, &buffer[..size]);
+    assert_eq!(result, Ok(()));
+    attempt.handle_challenge(&prefix, &token.keys, &replies[0]).unwrap();
+    let size = attempt.poll_transmit(world.now, &prefix, &token.packet, &mut buffer).unwrap();
+    buffer[..size].to_vec()
+}
+
+#[test]
+fn d26_of_several_addresses_that_begin_with_one_token_one_gets_in_and_no_other_ever() {
+    for leaves in [false, true] {
+        let mut world = connected(1, 1);
+        let token = world.token(50);
+        let from = |number: u8| SocketAddr::from(([10, 66, 0, number], 1));
+        let all: Vec<_> =
+            (0..5u8).map(|number| response(&mut world, &token, number, from(number))).collect();
+        assert_eq!(world.say(from(2), &all[2]).0, Ok(()));
+        assert_eq!(world.servers[0].server.connected(), 2);
+        let expected = if leaves {
+            world.kick(1, false);
+            world.step();
+            DropReason::TokenUsed
+        } else {
+            DropReason::TokenInUse
+        };
+        for number in [0, 1, 3, 4] {
+            let (result, replies) = world.say(from(number), &all[usize::from(number)]);
+            assert_eq!((result, replies.len(), replies[0].len()), (Err(expected), 1, 42));
+        }
+        assert_eq!(world.dropped(expected), 4);
+        assert_eq!(world.servers[0].server.connected(), 2 - usize::from(leaves));
+        world.check_honest_client();
+    }
+}
+
+/// A response that has everything but the cookie that the server gave this address for this attempt with this token.
+#[test]
+fn d22_who_did_not_get_the_challenge_does_not_get_in() {
+    let mut world = connected(1, 1);
+    let [here, there] = ["10.66.0.1:1", "10.66.0.2:1"].map(address);
+    let tokens = [world.token(50), world.token(51)];
+    let good = response(&mut world, &tokens[0], 1, here);
+    let cookie = 1 + 1024 + 16..1 + 1024 + 16 + 16;
+    let others = [(0, 2, here), (1, 1, here), (0, 1, there)];
+    let mut bad: Vec<Vec<u8>> = others
+        .into_iter()
+        .map(|(token, random, from)| {
+            let other = response(&mut world, &tokens[token], random, from);
+            let mut response = good.clone();
+            response[cookie.clone()].copy_from_slice(&other[cookie.clone()]);
+            response
+        })
+        .collect();
+    bad.extend([[0; 16], [0xFF; 16]].map(|made_up| {
+        let mut response = good.clone();
+        response[cookie.clone()].copy_from_slice(&made_up);
+        response
+    }));
+    for response in &bad {
+        assert_eq!(world.say(here, response), (Err(DropReason::Cookie), Vec::new()));
+    }
+    for (from, response) in [(there, &good), (world.clients[0].address, &good)] {
+        assert_eq!(world.say(from, response), (Err(DropReason::Cookie), Vec::new()));
+    }
+    assert_eq!(world.servers[0].server.connected(), 1);
+    // Twenty seconds later it is nobody's either.
+    world.run(secs(21));
+    assert_eq!(world.say(here, &good).0, Err(DropReason::Cookie));
+    let good = response(&mut world, &tokens[0], 1, here);
+    assert_eq!(world.say(here, &good).0, Ok(()));
+    assert_eq!(world.servers[0].server.connected(), 2);
+    world.check_honest_client();
+}
+
 /// Every byte of a request and of a response, altered: none gets in, and none is answered by more than a denial.
 #[test]
 fn d27_no_altered_byte_of_a_handshake_opens_anything() {
-    let mut world = World::connected(1, 1);
+    let mut world = connected(1, 1);
     let client = world.add_client();
     let token = world.token(50);
     world.connect_with(client, &token);
@@ -236,7 +394,7 @@ fn d27_no_altered_byte_of_a_handshake_opens_anything() {
 /// The first byte of every packet that two ends exchange, made every other one.
 #[test]
 fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
-    let mut world = World::new(1);
+    let mut world = watched(World::new(1));
     world.recording = Some(Vec::new());
     world.connect(1);
     world.run(ms(500));
@@ -262,7 +420,7 @@ fn d30_no_packet_of_2_00_passes_as_one_of_another_type() {
 fn a_server_that_can_remember_no_more_tokens_admits_nobody_and_forgets_none() {
     const MEMORY: u64 = 64 * 2 + 16_384;
     const LIFETIME: u64 = 400;
-    let mut world = World::new(1);
+    let mut world = within(6 << 20, World::new(1));
     world.config.max_clients = 2;
     world.restart_server(0);
     let options =

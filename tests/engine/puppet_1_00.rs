@@ -140,6 +140,14 @@ impl Puppet {
         puppet
     }
 
+    /// Says that it is gone, twice of the ten times for which an original does.
+    pub fn leaves(&mut self, world: &mut World) {
+        for _ in 0..2 {
+            let disconnect = self.forge.packet(PacketType::Disconnect, b"");
+            assert_eq!(world.say(self.address, &disconnect).0, Ok(()));
+        }
+    }
+
     /// Sends what a packet has behind its acknowledgements.
     pub fn sends(&mut self, world: &mut World, body: &[u8]) -> Result<(), DropReason> {
         let packet = self.forge.payload(body);

@@ -4,7 +4,7 @@ use cute_net::client::{Client, ClientState};
 use cute_net::connection::Arrival;
 use cute_net::crypto::Key;
 use cute_net::crypto::key_pair::{self, SecretKey};
-use cute_net::drop_reason::DropReason;
+use cute_net::drop_reason::{DropCounters, DropReason};
 use cute_net::duration::Duration;
 use cute_net::endpoint::{self, Families, Path};
 use cute_net::message::Delivery;
@@ -63,6 +63,23 @@ pub struct WorldServer {
     pub families: Families,
 }
 
+/// Looks over the shoulder of a world's servers, and says in the end whether all was as it should be.
+pub trait Watch {
+    /// A server was given a datagram; its counters before and after.
+    fn on_delivered(
+        &mut self,
+        datagram: &Datagram,
+        result: Result<(), DropReason>,
+        counters: [&DropCounters; 2],
+    );
+    /// A server sent something.
+    fn on_sent(&mut self, to: SocketAddr, bytes: usize);
+    /// A server let somebody in.
+    fn on_connected(&mut self, address: SocketAddr);
+    /// An attack is over; fails if something is not as it should be.
+    fn check(&mut self);
+}
+
 /// What a server said to a datagram, and what it sent back to where that came from.
 pub type Reply = (Result<(), DropReason>, Vec<Vec<u8>>);
 
@@ -84,15 +101,24 @@ pub struct World {
     pub recording: Option<Vec<Datagram>>,
     pub secret: SecretKey,
     pub config: ServerConfig,
+    /// Who looks on, if anybody does.
+    pub watch: Option<Box<dyn Watch>>,
     seed: u64,
     draws: u64,
 }
 
-/// Prints the seed if the test fails.
+/// Prints the seed if the test fails, and asks who looks on otherwise.
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the world's seed was {}", self.seed);
+            return;
+        }
+        if self.watch.is_some() {
+            (0..self.servers.len()).for_each(|index| self.pop_events(index));
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.check();
         }
     }
 }
@@ -132,6 +158,7 @@ impl World {
             recording: None,
             secret,
             config,
+            watch: None,
             seed,
             draws: 0,
         };
@@ -277,6 +304,9 @@ impl World {
             if !families.contain(transmit.path.remote) {
                 continue;
             }
+            if let Some(watch) = &mut self.watch {
+                watch.on_sent(transmit.path.remote, transmit.size);
+            }
             self.travel(from, transmit.path.remote, &buffer[..transmit.size]);
         }
     }
@@ -289,7 +319,12 @@ impl World {
         for server in &mut self.servers {
             if server.address == *to && server.runs {
                 arrival.at = self.now + self.server_ahead;
-                return server.server.handle_datagram(&arrival, &mut bytes);
+                let before = self.watch.is_some().then(|| server.server.counters().clone());
+                let result = server.server.handle_datagram(&arrival, &mut bytes);
+                if let Some((watch, before)) = self.watch.as_mut().zip(before) {
+                    watch.on_delivered(datagram, result, [&before, server.server.counters()]);
+                }
+                return result;
             }
         }
         for client in &mut self.clients {
@@ -396,7 +431,10 @@ impl World {
         let server = &mut self.servers[index];
         while let Some(event) = server.server.poll_event() {
             match event {
-                Event::Connected { index, client_id, .. } => {
+                Event::Connected { index, client_id, address } => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.on_connected(address);
+                    }
                     server.events.push(format!("+{index} {client_id}"));
                 }
                 Event::Disconnected { index, reason, .. } => {
@@ -471,6 +509,9 @@ impl World {
         assert_eq!(self.state(0), ClientState::Connected);
         assert!(self.servers[0].received.contains(&(0, true, b"am I well?".to_vec())));
         assert_eq!(std::mem::take(&mut self.clients[0].received), [(true, b"you are".to_vec())]);
+        if let Some(watch) = &mut self.watch {
+            watch.check();
+        }
     }
 
     pub fn kick(&mut self, index: u32, tell: bool) {

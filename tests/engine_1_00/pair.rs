@@ -248,8 +248,8 @@ impl Pair {
             return self.admission.handle_token(self.now, arrival, packet, &judge, || true, generator);
         }
         let remote = arrival.path.remote;
-        self.admission.handle_response(remote, UNIX, bytes)?;
-        let handshake = self.admission.take(remote).unwrap();
+        let token = self.admission.handle_response(remote, UNIX, bytes)?.token;
+        let handshake = self.admission.take(remote, &token).unwrap();
         let (id, expiration) = (handshake.client_id, handshake.expiration);
         assert_eq!((id, handshake.user_data[0]), (77, 7));
         self.used.insert(id, &handshake.token, expiration, expiration, self.now, UNIX);

@@ -144,9 +144,9 @@ impl Connection {
                 }
             }
             Frame::PathEcho(echo) => {
-                let was_moving = self.path.allowance().is_some();
-                let change = self.path.on_echo(&echo);
-                if was_moving && self.path.allowance().is_none() {
+                let was_moving = self.path.is_moving();
+                let change = self.path.on_echo(&echo, context.tick.now);
+                if was_moving && !self.path.is_moving() {
                     self.loss.on_moved(context.tick.now);
                 }
                 self.on_path_change(change);

@@ -63,7 +63,7 @@ impl Connection {
         self.closing.is_some()
             || self.outbox.has_reliable(now)
             || self.outbox.reliable_cost() >= WORTH_PROBING
-            || self.path.due_old_probe(now).is_some()
+            || self.path.due_other_probe(now, PROBE_ROOM).is_some()
             || self.is_packet_due(context, Scope::Everything)
     }
 
@@ -87,7 +87,7 @@ impl Connection {
         ];
         let owed = earliest(owed).filter(|_| has_room && !is_too_far_ahead);
         let keepalive = has_room.then(|| self.keepalive_at());
-        let path = self.path.poll_timeout(probe_leaves, || self.probe_timeout(context));
+        let path = self.path.poll_timeout(probe_leaves, PROBE_ROOM, || self.probe_timeout(context));
         earliest([owed, keepalive, path])
     }
 
@@ -108,10 +108,10 @@ impl Connection {
             return None;
         }
         if scope == Scope::Everything
-            && let Some((probe, path)) = self.path.due_old_probe(now)
+            && let Some((probe, path)) = self.path.due_other_probe(now, PROBE_ROOM)
         {
             let probe_timeout = self.probe_timeout(context);
-            self.path.on_old_probe_sent(now, probe_timeout);
+            self.path.on_other_probe_sent(now, probe_timeout, PROBE_ROOM);
             let size = self.send_packet(context, buffer, |_, _, writer, _| writer.path_probe(&probe))?;
             return Some(Transmit { path, size });
         }
