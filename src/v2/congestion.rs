@@ -1,6 +1,6 @@
 //! How much may be on the way and how fast it may leave: a model of the path's rate and its shortest
 //! round trip (BBR version 1, draft-cardwell-iccrg-bbr-congestion-control-00), adapted to programs that
-//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a fifth is
+//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a quarter is
 //! lost, round after round.
 
 use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, micros, rate_of, time_for};
@@ -17,8 +17,11 @@ const INITIAL_WINDOW: u64 = 64 * PACKET;
 /// However bad the path, this much may always be on the way in each round trip.
 const MIN_WINDOW: u64 = 4 * PACKET;
 const MAX_WINDOW: u64 = 64 << 20;
-/// Loss above this share of a round is congestion, if it is more than a few packets.
-const LOSS_TOLERANCE_PERCENT: u64 = 20;
+/// Loss above this share of a round is congestion, if it is more than a few packets. Of a path that loses a
+/// fifth every second round loses more than that, and few lose more than a quarter.
+const LOSS_TOLERANCE_PERCENT: u64 = 25;
+/// Startup, which sends several times too much before it knows, takes less for a full queue.
+const STARTUP_LOSS_PERCENT: u64 = 20;
 const FEW: u64 = 8 * PACKET;
 /// What is sent more for what is lost, in percent.
 const MOST_ON_TOP: u64 = 6;
@@ -315,7 +318,8 @@ impl Congestion {
     }
 
     fn is_lossy(&self) -> bool {
-        self.lost > FEW && self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT
+        let percent = if self.is_full { LOSS_TOLERANCE_PERCENT } else { STARTUP_LOSS_PERCENT };
+        self.lost > FEW && self.lost * 100 > (self.acked + self.lost) * percent
     }
 
     fn end_round(&mut self, app_limited: bool) {

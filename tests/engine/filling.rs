@@ -135,3 +135,12 @@ fn arrivals_that_are_known_to_a_tick_do_not_starve_a_transfer() {
         assert!(times[2].as_secs_f64() < most, "{loss} {rate}: {times:?}");
     }
 }
+
+/// Of rounds on a path that loses a fifth every second loses more: they must not count as congestion.
+#[test]
+fn a_fifth_that_radio_loses_leaves_a_transfer_four_fifths() {
+    let link = LinkConfig { rate: 1_250_000, loss: 0.2, ..LINK };
+    let time = median_time(link, 4_000_000, 5);
+    // 4 MB and their headers take 3.3 s of 10 Mbit/s, and a quarter more for what is lost.
+    assert!(time < ms(5200), "{time:?}");
+}
