@@ -1,11 +1,12 @@
 //! How much may be on the way and how fast it may leave: a model of the path's rate and its shortest
 //! round trip (BBR version 1, draft-cardwell-iccrg-bbr-congestion-control-00), adapted to programs that
-//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a fifth is
+//! live on ticks. Players sit on lossy radio: loss is no sign of congestion unless more than a quarter is
 //! lost, round after round.
 
 use super::delivery_rate::{DeliveryRate, Departure, RateMemory, bytes_in, micros, rate_of, time_for};
 use super::dispersion::Dispersion;
 use super::pacer::Pace;
+use super::queue_wait::{QueueWait, RoundTrip};
 use crate::duration::Duration;
 use crate::time::Instant;
 
@@ -16,19 +17,20 @@ const INITIAL_WINDOW: u64 = 64 * PACKET;
 /// However bad the path, this much may always be on the way in each round trip.
 const MIN_WINDOW: u64 = 4 * PACKET;
 const MAX_WINDOW: u64 = 64 << 20;
-/// Loss above this share of a round is congestion, if it is more than a few packets.
-const LOSS_TOLERANCE_PERCENT: u64 = 20;
+/// Loss above this share of a round is congestion, if it is more than a few packets. Of a path that loses a
+/// fifth every second round loses more than that, and few lose more than a quarter.
+const LOSS_TOLERANCE_PERCENT: u64 = 25;
+/// Startup, which sends several times too much before it knows, takes less for a full queue.
+const STARTUP_LOSS_PERCENT: u64 = 20;
 const FEW: u64 = 8 * PACKET;
 /// What is sent more for what is lost, in percent.
 const MOST_ON_TOP: u64 = 6;
 /// How long the shortest round trip counts, and how long the path is drained to measure it again.
 const RTT_MEMORY: Duration = Duration::from_secs(10);
 const RTT_PROBE: Duration = Duration::from_millis(200);
-/// A packet that took this much longer than the fastest and its own tick explain waited in a queue.
-const QUEUE_ALLOWANCE: Duration = Duration::from_millis(5);
-/// How much less is sent for each millisecond beyond, in percent, down to [`DRAIN_GAIN`].
+/// How much less is sent for each millisecond of a queue beyond what is allowed, in percent, down to [`DRAIN_GAIN`].
 const LESS_PER_MILLISECOND: u64 = 4;
-/// A queue as long as this is not probed.
+/// A queue as long as this is not probed, while it may be the own.
 const TOO_LONG_TO_PROBE: Duration = Duration::from_millis(15);
 /// With a queue as long as this, what is lost is not for the air to answer.
 const NO_QUEUE: Duration = Duration::from_millis(1);
@@ -42,6 +44,11 @@ const DISPERSION_GAIN: u64 = 125;
 /// What leaves together in startup where the engine is woken by its timer: enough to tell that rate.
 const TRAIN: u64 = 21 * PACKET;
 const DRAIN_GAIN: u64 = 50;
+/// The least that is sent while no more is on the way than the path holds without a queue. What a packet
+/// waited for is then another's queue, or none: radio and ticks delay some packets and not the fastest. To send
+/// half as much for that would end with a rate of next to nothing, since no more is measured than is sent. Probing
+/// makes up for this gain.
+const GENTLE_DRAIN_GAIN: u64 = 100 * 100 / PROBING_GAIN;
 const WINDOW_GAIN: u64 = 200;
 /// The phases in which the rate is probed, each as long as a round trip: more than the rate, then the
 /// rate, and in the second phase it is known what that found.
@@ -85,12 +92,13 @@ pub struct Congestion {
     latest_rtt: Duration,
     /// How fast bursts arrive.
     dispersion: Dispersion,
-    /// How long the packets of the last two measurements waited in a queue, in microseconds: on the air some
-    /// take longer than others, so the shorter counts.
-    waits: [u32; 2],
+    /// How long packets wait in queues.
+    wait: QueueWait,
     /// What ticks and held-back acknowledgements add to a round trip, and the own tick alone.
     slack: Duration,
     tick: Duration,
+    /// True if more is on the way than the path holds without a queue.
+    is_overfull: bool,
     /// True once the rate no longer grew.
     is_full: bool,
     full_rate: u64,
@@ -142,9 +150,10 @@ impl Default for Congestion {
             min_rtt_at: Instant::ZERO,
             latest_rtt: Duration::ZERO,
             dispersion: Dispersion::default(),
-            waits: [0; 2],
+            wait: QueueWait::default(),
             slack: Duration::ZERO,
             tick: Duration::ZERO,
+            is_overfull: false,
             is_full: false,
             full_rate: 0,
             full_rounds: 0,
@@ -199,17 +208,21 @@ impl Congestion {
                 let rate = share(self.startup_rate(), STARTUP_GAIN).max(initial);
                 return rate.min(most.max(self.rate.max()));
             }
-            Mode::ProbeRate(PROBING, _) if self.wait() < TOO_LONG_TO_PROBE => PROBING_GAIN,
-            Mode::Drain(_) if self.is_queueing() => DRAIN_GAIN,
+            Mode::ProbeRate(PROBING, _) if self.wait.time() < TOO_LONG_TO_PROBE || !self.is_overfull => {
+                PROBING_GAIN
+            }
+            Mode::Drain(_) if self.wait.is_seen() => DRAIN_GAIN,
             // A queue that others fill too is drained whenever it's seen, not once a cycle.
-            Mode::ProbeRate(..) if self.is_queueing() => {
-                let over = self.wait().saturating_sub(QUEUE_ALLOWANCE);
-                let less = u64::from(micros(over)) * LESS_PER_MILLISECOND / 1000;
-                100u64.saturating_sub(less).max(DRAIN_GAIN)
+            Mode::ProbeRate(..) if self.wait.is_seen() => {
+                let less = u64::from(micros(self.wait.excess())) * LESS_PER_MILLISECOND / 1000;
+                let least = if self.is_overfull { DRAIN_GAIN } else { GENTLE_DRAIN_GAIN };
+                100u64.saturating_sub(less).max(least)
             }
             // What the air takes is sent on top. What a queue was too short for is not: more would be lost
             // because of what is sent for it.
-            Mode::ProbeRate(..) if self.wait() < NO_QUEUE => 100 + self.loss_percent.min(MOST_ON_TOP),
+            Mode::ProbeRate(..) if self.wait.time() < NO_QUEUE => {
+                100 + self.loss_percent.min(MOST_ON_TOP)
+            }
             Mode::ProbeRate(..) | Mode::Drain(_) | Mode::ProbeRtt(_) => 100,
         };
         share(self.rate.max(), gain).max(rate_of(MIN_WINDOW, self.span()))
@@ -223,16 +236,6 @@ impl Congestion {
     fn span(&self) -> Duration {
         let path = self.min_rtt.unwrap_or(Duration::from_millis(100));
         (path + self.slack).max(Duration::from_millis(1))
-    }
-
-    /// How long packets have to wait in a queue.
-    fn wait(&self) -> Duration {
-        let [newest, before] = self.waits;
-        Duration::from_micros(newest.min(before).into())
-    }
-
-    fn is_queueing(&self) -> bool {
-        self.wait() > QUEUE_ALLOWANCE
     }
 
     /// Notes a packet of `bytes` bytes that must be acknowledged and leaves while `in_flight` are on the
@@ -264,18 +267,19 @@ impl Congestion {
         self.lost = self.lost.saturating_sub(bytes);
     }
 
-    /// Notes the round trip of a packet, without what the peer held back.
-    pub fn on_rtt(&mut self, now: Instant, rtt: Duration, departure: &Departure) {
+    /// Notes the round trip of the newest packet that an acknowledgement is for.
+    pub fn on_rtt(&mut self, now: Instant, round_trip: &RoundTrip, departure: &Departure) {
+        let rtt = round_trip.time;
         self.latest_rtt = rtt;
         let longer = rtt.saturating_sub(self.min_rtt.unwrap_or(rtt));
         if self.min_rtt.is_some() {
             self.dispersion.note(departure.ahead.into(), longer);
         }
-        // It waited for those of its own update too.
+        // It waited for those of its own update too, and took longer than the smallest by what its bytes take.
         let bottleneck = self.rate.max().max(self.dispersion.rate().unwrap_or(0));
-        let own = time_for(departure.ahead.into(), bottleneck).min(self.tick);
-        let [newest, _] = self.waits;
-        self.waits = [micros(longer.saturating_sub(own)), newest];
+        let others = time_for(departure.ahead.into(), bottleneck).min(self.tick);
+        let own = time_for(round_trip.bytes, bottleneck);
+        self.wait.note(longer, others + own, round_trip.rough);
         if self.min_rtt.is_none_or(|min| rtt <= min) {
             self.min_rtt = Some(rtt);
             self.min_rtt_at = now;
@@ -296,6 +300,8 @@ impl Congestion {
             self.rate.note(sample.rate);
         }
         let app_limited = sample.is_some_and(|sample| sample.app_limited);
+        let empty = min_rtt + self.wait.rough();
+        self.is_overfull = ack.in_flight > bytes_in(self.rate.max(), empty) + MIN_WINDOW;
         // The first burst can overflow a queue whose path is far from full, and what is only late is known
         // as that after the next ticks.
         if self.acked + self.lost > 2 * INITIAL_WINDOW && self.is_lossy() {
@@ -312,7 +318,8 @@ impl Congestion {
     }
 
     fn is_lossy(&self) -> bool {
-        self.lost > FEW && self.lost * 100 > (self.acked + self.lost) * LOSS_TOLERANCE_PERCENT
+        let percent = if self.is_full { LOSS_TOLERANCE_PERCENT } else { STARTUP_LOSS_PERCENT };
+        self.lost > FEW && self.lost * 100 > (self.acked + self.lost) * percent
     }
 
     fn end_round(&mut self, app_limited: bool) {
@@ -342,7 +349,7 @@ impl Congestion {
             } else {
                 self.full_rounds += 1;
             }
-            let evident = lossy || self.is_queueing();
+            let evident = lossy || self.wait.is_seen();
             self.is_full = self.full_rounds >= FULL_ROUNDS || (self.full_rounds > 0 && evident);
         }
         self.dispersion.end_round();
@@ -355,7 +362,7 @@ impl Congestion {
         let now = ack.now;
         let span = self.span();
         let in_round_trip = bytes_in(self.rate.max(), span);
-        let queueing = self.is_queueing();
+        let queueing = self.wait.is_seen();
         match self.mode {
             Mode::Startup if self.is_full => self.mode = Mode::Drain(now),
             Mode::Drain(since) => {
@@ -424,6 +431,10 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    const fn round_trip(time: Duration, bytes: u64) -> RoundTrip {
+        RoundTrip { time, rough: Duration::ZERO, bytes }
+    }
+
     /// A path with a rate, a round trip of 50 ms and a queue; a sender on ticks that always has more.
     struct PathModel {
         congestion: Congestion,
@@ -473,7 +484,7 @@ mod tests {
                 }
             }
             if let Some((at, sent, departure)) = newest {
-                self.congestion.on_rtt(self.now, at.since(sent), &departure);
+                self.congestion.on_rtt(self.now, &round_trip(at.since(sent), 1200), &departure);
                 self.congestion.on_ack(&AckSummary {
                     now: self.now,
                     delivered_at: at,
@@ -545,6 +556,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_packet_itself_takes_on_a_slow_path_is_no_queue() {
+        let mut path = PathModel::new(62_500, 60_000);
+        // Small packets came before, and a large one takes 19 ms more.
+        path.congestion.on_rtt(path.now, &round_trip(ms(50), 26), &Departure::default());
+        path.share(ms(2000));
+        let used = path.share(ms(6000));
+        assert!(used > 0.9, "{used}");
+    }
+
+    #[test]
+    fn a_delay_that_is_no_queue_of_its_own_leaves_a_sender_its_rate() {
+        let mut path = PathModel::new(62_500, 60_000);
+        // A packet was lucky once: all others seem to wait for 20 ms.
+        path.congestion.on_rtt(path.now, &round_trip(ms(30), 26), &Departure::default());
+        path.share(ms(2000));
+        let used = path.share(ms(6000));
+        assert!(used > 0.75, "{used}");
+    }
+
+    #[test]
     fn a_deep_queue_is_drained_after_the_start_and_not_kept() {
         let mut path = PathModel::new(2_000_000, 2_000_000);
         path.share(ms(2000));
@@ -605,8 +636,8 @@ mod tests {
         for _ in 0..3000 {
             for _ in 0..10 {
                 let departure = path.congestion.on_sent(path.now, 1200, path.in_flight);
-                let at = path.free_at.max(path.now) + ms(50);
-                path.flying.push_back((at, path.now, departure, false));
+                path.free_at = path.free_at.max(path.now) + time_for(1200, path.rate);
+                path.flying.push_back((path.free_at + ms(50), path.now, departure, false));
                 path.in_flight += 1200;
                 path.number += 1;
             }
@@ -628,7 +659,7 @@ mod tests {
             let sent = now;
             now = now + ms(100);
             congestion.on_packet_acked(sent, &departure, 100);
-            congestion.on_rtt(now, ms(50), &departure);
+            congestion.on_rtt(now, &round_trip(ms(50), 100), &departure);
             congestion.on_ack(&AckSummary {
                 now,
                 delivered_at: sent + ms(50),

@@ -6,6 +6,7 @@ use super::congestion::{AckSummary, Congestion};
 use super::delivery_rate::Departure;
 use super::frame::Ack;
 use super::path_mtu::PathMtu;
+use super::queue_wait::RoundTrip;
 use super::reordering::Reordering;
 use super::sent_packets::{PacketState, SentFrame, SentPacket, SentPackets};
 use crate::duration::Duration;
@@ -199,8 +200,12 @@ impl LossDetector {
         let delay = ack.delay();
         let timely = |packet: &SentPacket| any_eliciting && tick.is_timely(packet.sent_at);
         if let Some(packet) = largest_packet.filter(timely) {
-            let rtt = self.rtt.update(arrived.since(packet.sent_at), delay);
-            self.congestion.on_rtt(tick.now, rtt, &packet.departure);
+            let time = self.rtt.update(arrived.since(packet.sent_at), delay);
+            // An arrival at the very moment of the update is one whose time the system does not tell. Nor will the
+            // peer's, mostly: both ends then round up to their updates.
+            let rough = if arrived < tick.now { Duration::ZERO } else { tick.interval() * 2 };
+            let round_trip = RoundTrip { time, rough, bytes: packet.size.into() };
+            self.congestion.on_rtt(tick.now, &round_trip, &packet.departure);
             self.note_peer_delay(arrived, delay);
         }
         if any_eliciting {

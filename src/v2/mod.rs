@@ -6,8 +6,9 @@
 //! - What arrived: [`received`] decides when to say so. What was sent: [`sent_packets`] remembers it, [`loss`]
 //!   judges it, more patiently where a path reorders ([`reordering`]); what was lost once goes twice
 //!   ([`repeats`]).
-//! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`] and the [`dispersion`]
-//!   of bursts, [`pacer`] spreads what it allows, [`path_mtu`] finds how large a datagram may be.
+//! - How much and how fast: [`congestion`] models the path from its [`delivery_rate`], the [`dispersion`]
+//!   of bursts and the [`queue_wait`] of packets, [`pacer`] spreads what it allows, [`path_mtu`] finds how
+//!   large a datagram may be.
 //! - Messages out: [`outbox`], [`send_space`], [`out_message`], [`unreliable_queue`], [`message_rate`],
 //!   [`filling`] a packet. Messages in: [`inbox`], [`receive_space`], [`reassembly`],
 //!   [`unreliable_assemblies`], [`receive_credit`].
@@ -34,6 +35,7 @@ pub mod pacer;
 pub mod packet;
 pub mod path;
 pub mod path_mtu;
+pub mod queue_wait;
 pub mod reassembly;
 pub mod receive_credit;
 pub mod receive_space;

@@ -181,6 +181,16 @@ impl Outbox {
             })
     }
 
+    /// True if a reliable message waits for a packet and credit does not hold it back, as far as known: no
+    /// message can begin before one that has found too little.
+    pub fn has_sendable_reliable(&self, now: Instant) -> bool {
+        self.has_reliable(now)
+            && (self.credit.blocked_at.is_none()
+                || self
+                    .channels()
+                    .any(|(_, channel)| channel.spaces().any(|space| space.wants_to_send(false))))
+    }
+
     /// When messages may begin that the message rate holds back.
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let at = self.rate.held_until(now)?;

@@ -152,3 +152,33 @@ fn a_lost_word_of_waiting_is_said_again_for_whichever_message_waits_by_then() {
     }
     assert_eq!(taken, [(0, 1000), (0, 12_000), (1, 52_736), (2, 65_000)]);
 }
+
+/// With all credit in use only what was lost can leave, and all that waits depends on it: it gets its copy though more
+/// messages wait.
+#[test]
+fn what_is_lost_is_sent_twice_while_the_rest_waits_for_credit() {
+    let mut world = connected_over(200, 32 << 20, 512);
+    let server = world.servers[0].address;
+    // 64 KiB hold 61 of these.
+    (0..100).for_each(|number| send(&mut world, 0, &pattern(1000, number)));
+    // The first message, and then the first packet that brings it again.
+    let (mut first, mut again) = (true, 0);
+    let mut arrived_at = None;
+    for step in 0..60 {
+        world.step_losing(|datagram| {
+            let is_message = datagram.to == server && datagram.bytes.len() > 1000;
+            let is_again = is_message && step > 14;
+            again += u32::from(is_again);
+            (is_message && std::mem::take(&mut first)) || (is_again && again == 1)
+        });
+        if again > 0 && arrived_at.is_none() {
+            arrived_at = Some(step);
+        }
+        if !take(&mut world).is_empty() {
+            let late = step - arrived_at.expect("nothing comes before what was lost");
+            assert!(late <= 3, "{late} updates after the packet that was lost again");
+            return;
+        }
+    }
+    panic!("nothing arrived");
+}

@@ -1,10 +1,12 @@
 //! How much of a link a transfer fills, what small messages notice of it, and how two share.
 
 use crate::link::LinkConfig;
-use crate::transfer::{median_transfer, two_transfers};
-use crate::world::TICK;
+use crate::transfer::{median_time, median_transfer, two_transfers};
+use crate::world::{TICK, World, pattern};
 use crate::{ms, secs};
 use cute_net::duration::Duration;
+use cute_net::message::Delivery::ReliableOrdered;
+use cute_net::simulator::SimulatorConfig;
 
 /// 100 Mbit/s at 50 ms, with a queue of 20 ms.
 const LINK: LinkConfig = LinkConfig {
@@ -96,4 +98,49 @@ fn a_transfer_is_paced_at_any_rate_of_updates() {
         let least = if tick > TICK { 0.7 } else { 0.83 };
         assert!(outcome.share > least, "{tick:?}: {}", outcome.share);
     }
+}
+
+/// Where a packet takes as long as a tick, one of full size takes that much longer than the small ones before the
+/// transfer: a queue would look the same.
+#[test]
+fn a_slow_link_over_a_long_round_trip_is_filled_too() {
+    for (loss, most) in [(0.0, 7.4), (0.05, 8.0), (0.2, 9.4)] {
+        // 500 kbit/s, which 400 kB and their headers take 6.6 s of where nothing is lost.
+        let link = LinkConfig { round_trip: ms(200), rate: 62_500, loss, ..LINK };
+        let time = median_time(link, 400_000, 5);
+        assert!(time.as_secs_f64() < most, "{loss}: {time:?}");
+    }
+}
+
+/// What ticks and a shared medium add to a round trip is no queue of the transfer's: to send less for it, and to
+/// measure less then, would go on until next to nothing is sent.
+#[test]
+fn arrivals_that_are_known_to_a_tick_do_not_starve_a_transfer() {
+    for (loss, rate, most) in
+        [(0.0, 125_000, 5.5), (0.2, 125_000, 8.5), (0.0, 250_000, 3.5), (0.2, 250_000, 5.0)]
+    {
+        let mut times: Vec<_> = (1..=5)
+            .map(|seed| {
+                let network = SimulatorConfig { latency: ms(100), ..Default::default() };
+                let mut world = World::connected_over(seed, 1, network);
+                world.run(secs(2));
+                let bottleneck = Some((rate, 256_000));
+                world.network.set_config(SimulatorConfig { loss, bottleneck, ..network });
+                (0..400)
+                    .for_each(|number| world.server_sends(0, ReliableOrdered, &pattern(1000, number)));
+                world.run_until(secs(60), |world| world.clients[0].received.len() == 400)
+            })
+            .collect();
+        times.sort();
+        assert!(times[2].as_secs_f64() < most, "{loss} {rate}: {times:?}");
+    }
+}
+
+/// Of rounds on a path that loses a fifth every second loses more: they must not count as congestion.
+#[test]
+fn a_fifth_that_radio_loses_leaves_a_transfer_four_fifths() {
+    let link = LinkConfig { rate: 1_250_000, loss: 0.2, ..LINK };
+    let time = median_time(link, 4_000_000, 5);
+    // 4 MB and their headers take 3.3 s of 10 Mbit/s, and a quarter more for what is lost.
+    assert!(time < ms(5200), "{time:?}");
 }

@@ -39,6 +39,20 @@ pub fn median_transfer(config: LinkConfig, seeds: u64) -> Outcome {
     Outcome { delays, overhead, ..outcomes.swap_remove(outcomes.len() / 2) }
 }
 
+/// The middle of what messages of 1,000 bytes, `size` together, take in runs from the seeds 1 to `seeds`.
+pub fn median_time(config: LinkConfig, size: usize, seeds: u64) -> Duration {
+    let time = |seed| {
+        let mut link = Link::connected(LinkConfig { seed, ..config });
+        let (start, count) = (link.now(), size / 1000);
+        (0..count).for_each(|number| link.send(0, 0, ReliableOrdered, &pattern(1000, number as u64)));
+        link.run_until(start + Duration::from_secs(120), |link| link.taken[0].len() == count);
+        link.now().since(start)
+    };
+    let mut times: Vec<_> = (1..=seeds).map(time).collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
 /// The server sends a message of [`SIZE`] on channel 0, and 40 bytes every 50 ms on channel 1.
 fn transfer(config: LinkConfig) -> Outcome {
     let mut link = Link::connected(config);

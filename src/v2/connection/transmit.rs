@@ -196,7 +196,7 @@ impl Connection {
         if self.due.probes == PROBE_PACKETS || (self.due.probes > 0 && self.outbox.has_reliable(now)) {
             return true;
         }
-        if !self.outbox.has_reliable(now) {
+        if !self.outbox.has_sendable_reliable(now) {
             self.loss.congestion.on_app_limited(self.loss.sent.bytes_in_flight());
             while let Some(sent) = self.repeats.poll(now) {
                 self.outbox.on_lost(&sent);
