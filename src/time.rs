@@ -106,9 +106,7 @@ pub struct Tick {
     /// The moment of the current update.
     pub now: Instant,
     /// Time between the last two updates that were apart; `None` while the clock has not moved.
-    interval: Option<Duration>,
-    /// The same, however long.
-    step: Duration,
+    step: Option<Duration>,
     /// When the last pause ended.
     resumed_at: Instant,
     started: bool,
@@ -124,11 +122,10 @@ impl Tick {
     pub fn advance(&mut self, now: Instant) {
         let step = now.since(self.now);
         if self.started && !step.is_zero() {
-            self.interval = Some(step.min(LONGEST_INTERVAL));
-            if step > LEAST_PAUSE.max(self.step * 2) {
+            let before = self.step.replace(step).unwrap_or_default();
+            if step > LEAST_PAUSE.max(before * 2) {
                 self.resumed_at = now;
             }
-            self.step = step;
         }
         self.started = true;
         self.now = self.now.max(now);
@@ -136,7 +133,7 @@ impl Tick {
 
     /// The update interval, at most 250 ms; zero while unknown.
     pub fn interval(&self) -> Duration {
-        self.interval.unwrap_or_default()
+        self.step.unwrap_or_default().min(LONGEST_INTERVAL)
     }
 
     /// True if no pause of the program lies between `sent_at` and now: only then the time from one to the other
@@ -148,7 +145,7 @@ impl Tick {
     /// True while every update so far came at the same moment: a program that passes `dt = 0`.
     /// Nothing that waits for a timer would ever happen then.
     pub fn stands_still(&self) -> bool {
-        self.interval.is_none()
+        self.step.is_none()
     }
 }
 
