@@ -2,7 +2,9 @@
 //! keys. Each test carries the id of its defect.
 
 use crate::memory::live;
-use crate::puppet_1_00::{Forge, Puppet, client_hears, client_of_hostile_server, fragment, sized};
+use crate::puppet_1_00::{
+    Forge, Puppet, client_hears, client_of_hostile_server, fragment, moved_within_its_block, sized,
+};
 use crate::watch::{watched, world_with_honest_client};
 use crate::world::{Datagram, World, pattern, world_1_00};
 use crate::{ms, secs};
@@ -347,12 +349,7 @@ fn d30_copies_of_other_types_that_overtake_their_originals_end_and_silence_no_co
                 world.client_sends(0, ReliableOrdered, &talk);
                 world.server_sends(0, ReliableOrdered, &talk);
             }
-            let mut passed = Vec::new();
-            world.step_losing(|datagram| {
-                passed.push(datagram.clone());
-                true
-            });
-            for datagram in passed {
+            for datagram in world.step_taking() {
                 let mut copy = datagram.clone();
                 copy.bytes[0] = match datagram.bytes.len() {
                     OVERHEAD => kind as u8,
@@ -412,17 +409,10 @@ fn d30_copies_moved_to_other_sequences_are_replays() {
             world.client_sends(0, delivery, &pattern(30, number));
             world.server_sends(0, delivery, &pattern(30, number));
         }
-        let mut passed = Vec::new();
-        world.step_losing(|datagram| {
-            passed.push(datagram.clone());
-            true
-        });
-        for datagram in passed {
+        for datagram in world.step_taking() {
             let _ = world.deliver(&datagram);
             for change in 1..=255 {
-                let mut moved = datagram.clone();
-                moved.bytes[1] ^= change;
-                moved.bytes[56] ^= change;
+                let mut moved = moved_within_its_block(&datagram, change);
                 if number % 2 == 1 && moved.bytes.len() == OVERHEAD {
                     moved.bytes[0] = PacketType::Disconnect as u8;
                 }
@@ -449,16 +439,9 @@ fn d30_copies_that_overtake_their_originals_take_nothing_from_other_packets() {
             world.client_sends(0, delivery, &pattern(30, number));
             world.server_sends(0, delivery, &pattern(30, number));
         }
-        let mut passed = Vec::new();
-        world.step_losing(|datagram| {
-            passed.push(datagram.clone());
-            true
-        });
-        for datagram in passed {
+        for datagram in world.step_taking() {
             change = change.wrapping_mul(5).wrapping_add(77);
-            let mut moved = datagram.clone();
-            moved.bytes[1] ^= change;
-            moved.bytes[56] ^= change;
+            let moved = moved_within_its_block(&datagram, change);
             assert_eq!(world.deliver(&moved), Ok(()), "{number}");
             assert_eq!(world.deliver(&datagram), Err(DropReason::Replayed));
         }

@@ -178,6 +178,15 @@ pub fn world_with_honest_client(seed: u64) -> World {
     world
 }
 
+/// A copy of a datagram under another sequence of its block of 256, which the cipher does not tell from its own
+/// (`src/v1/replay.rs`).
+pub fn moved_within_its_block(datagram: &Datagram, change: u8) -> Datagram {
+    let mut moved = datagram.clone();
+    moved.bytes[1] ^= change;
+    moved.bytes[56] ^= change;
+    moved
+}
+
 /// A client of ours whose server is hostile.
 pub fn client_of_hostile_server(seed: u64) -> (World, Forge) {
     let mut world = world_1_00(seed, SimulatorConfig::default());

@@ -340,6 +340,16 @@ impl World {
         self.step_losing(|_| false);
     }
 
+    /// One tick in which somebody takes all datagrams: none arrives.
+    pub fn step_taking(&mut self) -> Vec<Datagram> {
+        let mut taken = Vec::new();
+        self.step_losing(|datagram| {
+            taken.push(datagram.clone());
+            true
+        });
+        taken
+    }
+
     /// One tick in which the datagrams that `lost` names do not arrive.
     pub fn step_losing(&mut self, mut lost: impl FnMut(&Datagram) -> bool) {
         self.begin_step(None);
